@@ -1,0 +1,462 @@
+/*
+ * libcport: completion ports for every system.
+ *
+ * Ownership. A cport_op, the buffers it names and the handle it was given to stay where they are from an
+ * accepted submit (return 0) to the op's final event; in between they belong to the engine. An op is final when
+ * an event without CPORT_MORE names it, or when the submit itself returned 1. Everything else that a call is
+ * given (addresses, arrays of buffers, options, names) is copied before the call returns.
+ *
+ * Threading. A port opened with CPORT_PORT_SINGLE belongs to the thread that opened it: every call on it, its
+ * handles, its ops and its pools from another thread returns CPORT_EWRONGTHREAD, with three exceptions:
+ * cport_post, cport_wake and cport_bufs_return. Any other port may be used from any thread at any time. A child
+ * of fork must not touch a port of its parent, not even to close it.
+ *
+ * Returns. A call that starts an operation returns 0: pending, exactly one final event will come; 1: done now,
+ * no event (only with CPORT_INLINE_OK; see cport_op_result); or < 0: refused, no event, the op is still the
+ * caller's. Error codes are negative, ours, and the same numbers on every system.
+ *
+ * Time is in nanoseconds of the port's monotonic clock (cport_now_ns). Sizes are in bytes.
+ */
+#ifndef CPORT_CPORT_H
+#define CPORT_CPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef _WIN32
+#include <winsock2.h>
+#include <ws2tcpip.h>
+#else
+#include <sys/socket.h>
+#endif
+
+#if defined(_WIN32) && defined(CPORT_SHARED)
+#ifdef CPORT_BUILDING
+#define CPORT_API __declspec(dllexport)
+#else
+#define CPORT_API __declspec(dllimport)
+#endif
+#elif defined(__GNUC__)
+#define CPORT_API __attribute__((visibility("default")))
+#else
+#define CPORT_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CPORT_VERSION_MAJOR 0
+#define CPORT_VERSION_MINOR 1
+#define CPORT_VERSION_PATCH 0
+
+/* ---- Types ------------------------------------------------------------------------------------------------ */
+
+/* What the system calls a socket: a file descriptor on POSIX systems, a SOCKET on Windows. */
+#ifdef _WIN32
+typedef uintptr_t cport_os_handle;
+typedef int cport_socklen;
+#else
+typedef int cport_os_handle;
+typedef socklen_t cport_socklen;
+#endif
+#define CPORT_OS_HANDLE_INVALID ((cport_os_handle)-1)
+
+typedef struct cport_port cport_port;     /* a completion port: queue of events, stack of waiters */
+typedef struct cport_handle cport_handle; /* a socket attached to a port; gone with its close event */
+typedef struct cport_bufs cport_bufs;     /* a pool of receive buffers shared by many handles */
+
+/* One operation in flight. Zero it, or cport_op_init, before its first use; after a final event it can be used
+ * again as it is. 16-byte aligned. Find the record around it with CPORT_CONTAINER_OF. */
+typedef struct cport_op {
+#if defined(__cplusplus)
+    alignas(16) void *user;
+#else
+    _Alignas(16) void *user; /* caller: never touched by the library */
+#endif
+    uint64_t engine[15]; /* engine: opaque */
+} cport_op;
+
+/* One dequeued packet, a plain value. */
+typedef struct cport_event {
+    cport_op *op;    /* the operation, or what was posted */
+    uintptr_t key;   /* the handle's key, or what was posted; 0 for timers */
+    int64_t result;  /* >= 0: bytes, a new socket, a timer's overrun count; < 0: an error code */
+    uint32_t flags;  /* CPORT_MORE, CPORT_BUFFER */
+    uint32_t aux;    /* with CPORT_BUFFER the buffer's id; with a failed operation the raw system error */
+} cport_event;
+
+/* One piece of memory of a vectored operation. Layout of struct iovec, or of WSABUF. */
+#ifdef _WIN32
+typedef struct cport_buf {
+    unsigned long len;
+    void *base;
+} cport_buf;
+#else
+typedef struct cport_buf {
+    void *base;
+    size_t len;
+} cport_buf;
+#endif
+
+/* Where the library gets its memory. alloc returns NULL to refuse; align is a power of two. free gets the size
+ * that was asked for. Both may be called from any thread that calls into the port. */
+typedef struct cport_allocator {
+    void *(*alloc)(void *ctx, size_t size, size_t align);
+    void (*free)(void *ctx, void *memory, size_t size);
+    void *ctx;
+} cport_allocator;
+
+#define CPORT_CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+
+/* ---- Errors ----------------------------------------------------------------------------------------------- */
+
+#define CPORT_EINVAL        (-1001) /* an argument, a flag or a state that this call does not take */
+#define CPORT_ENOMEM        (-1002) /* the allocator or the kernel refused memory */
+#define CPORT_ENOBUFS       (-1003) /* the buffer pool is dry, or the kernel has no socket buffers */
+#define CPORT_EMFILE        (-1004) /* the process or the system has no free descriptor */
+#define CPORT_ECANCELED     (-1005) /* cancelled, or its handle is being closed */
+#define CPORT_ENOENT        (-1006) /* nothing there: the op is already final, the path does not exist */
+#define CPORT_EALREADY      (-1007) /* already attached, or already being closed */
+#define CPORT_EBUSY         (-1008) /* the op is in flight, the port has handles, the pool has receives */
+#define CPORT_ETIMEDOUT     (-1009)
+#define CPORT_ECONNREFUSED  (-1010)
+#define CPORT_ECONNRESET    (-1011)
+#define CPORT_ECONNABORTED  (-1012)
+#define CPORT_EPIPE         (-1013) /* sending after the connection's sending side was closed */
+#define CPORT_ENETUNREACH   (-1014)
+#define CPORT_EHOSTUNREACH  (-1015)
+#define CPORT_EADDRINUSE    (-1016)
+#define CPORT_EADDRNOTAVAIL (-1017)
+#define CPORT_EMSGSIZE      (-1018)
+#define CPORT_ENOTSUP       (-1019) /* this backend, kernel or build cannot do it */
+#define CPORT_EACCES        (-1020)
+#define CPORT_EEXIST        (-1021)
+#define CPORT_EABANDONED    (-1022) /* the port was closed while this thread waited */
+#define CPORT_EWRONGTHREAD  (-1023) /* a SINGLE port was called from a thread that does not own it */
+#define CPORT_EIO           (-1024) /* anything else; the raw system error is in the event's aux */
+#define CPORT_ENOTCONN      (-1025)
+#define CPORT_ENOSPC        (-1026)
+
+/* cport_strerror: a sentence for people; cport_error_name: the constant's name. Unknown codes, and numbers >= 0,
+ * have texts of their own.
+ * Thread: any. Blocks: no. Returns: a string that is never freed. Since: 0.1. */
+CPORT_API const char *cport_strerror(int code);
+CPORT_API const char *cport_error_name(int code);
+
+/* cport_version: the library's version as it runs, "0.1.0".
+ * Thread: any. Blocks: no. Returns: a string that is never freed. Since: 0.1. */
+CPORT_API const char *cport_version(void);
+
+/* ---- Ports ------------------------------------------------------------------------------------------------ */
+
+#define CPORT_BACKEND_AUTO     0u
+#define CPORT_BACKEND_IO_URING 1u
+#define CPORT_BACKEND_EPOLL    2u
+#define CPORT_BACKEND_IOCP     3u
+
+#define CPORT_PORT_SINGLE 0x1u /* one owner thread: no locks, and the fastest engine where there is one */
+
+/* Capabilities: what a port can do, and, in allow_caps, what it may do. */
+#define CPORT_CAP_MULTISHOT_ACCEPT ((uint64_t)1 << 0) /* the kernel itself keeps an accept armed */
+#define CPORT_CAP_MULTISHOT_RECV   ((uint64_t)1 << 1) /* the kernel itself keeps a pooled receive armed */
+#define CPORT_CAP_BUFFER_RINGS     ((uint64_t)1 << 2) /* the kernel itself picks pool buffers */
+#define CPORT_CAP_DEFER_TASKRUN    ((uint64_t)1 << 3) /* io_uring completes only inside the owner's wait */
+#define CPORT_CAP_REGISTERED_RING  ((uint64_t)1 << 4) /* io_uring's own descriptor is registered */
+#define CPORT_CAP_CANCEL_BY_HANDLE ((uint64_t)1 << 5) /* one request cancels all that a handle has */
+#define CPORT_CAP_SPECULATIVE      ((uint64_t)1 << 6) /* operations are tried at submit */
+#define CPORT_CAP_SKIP_ON_SUCCESS  ((uint64_t)1 << 7) /* IOCP: no packet where the call succeeds at once */
+#define CPORT_CAP_SHARED           ((uint64_t)1 << 8) /* the port takes several threads */
+#define CPORT_CAP_NONE             ((uint64_t)1 << 63) /* in allow_caps: no optional capability at all */
+
+typedef struct cport_port_options {
+    uint32_t size;        /* sizeof(cport_port_options) */
+    uint32_t flags;       /* CPORT_PORT_… */
+    uint32_t backend;     /* CPORT_BACKEND_…; AUTO looks at the environment's CPORT_BACKEND first */
+    uint32_t concurrency; /* threads that may run handlers at once; 0: the processors this process may use */
+    uint32_t entries;     /* operations that one wait can start together; 0: 1024. A hint, never a limit */
+    uint32_t reserved;    /* 0 */
+    uint64_t allow_caps;  /* 0: all. Otherwise the CPORT_CAP_… that may be used, for tests and for caution */
+    const cport_allocator *allocator; /* NULL: the C library's. Copied */
+    void (*log)(void *ctx, const char *line); /* NULL: silent. Called from any thread that calls the port */
+    void *log_ctx;
+} cport_port_options;
+
+typedef struct cport_port_info {
+    uint32_t size;        /* sizeof(cport_port_info), set before the call */
+    uint32_t backend;     /* CPORT_BACKEND_…, never AUTO */
+    uint32_t flags;       /* as opened */
+    uint32_t concurrency; /* as in force */
+    uint64_t caps;        /* CPORT_CAP_… that this port uses */
+    uint32_t handles;     /* attached now */
+    uint32_t reserved;
+    char backend_name[16]; /* "io_uring", "epoll", "iocp" */
+    char reason[232];      /* why this backend, and why not those before it */
+} cport_port_info;
+
+/* Counters since the port was opened. Each only grows. */
+typedef struct cport_port_stats {
+    uint32_t size; /* sizeof(cport_port_stats), set before the call */
+    uint32_t reserved;
+    uint64_t submitted;       /* operations accepted */
+    uint64_t events;          /* events handed out */
+    uint64_t inline_done;     /* operations that were done in their own submit, without an event */
+    uint64_t system_waits;    /* system calls made to wait for, or harvest, completions */
+    uint64_t wakeups;         /* system calls made to wake a waiting thread */
+    uint64_t posts;           /* packets posted */
+    uint64_t accept_aborted;  /* connections that vanished before they were accepted */
+    uint64_t accept_pauses;   /* times that a multishot accept paused for want of descriptors or memory */
+    uint64_t handovers;       /* slots freed by cport_blocking_begin */
+} cport_port_stats;
+
+/* cport_port_open: opens a port. NULL options: AUTO backend, shared, concurrency 0.
+ * AUTO takes io_uring for SINGLE ports where the kernel has all that it needs, else epoll; epoll for the others;
+ * IOCP on Windows; and falls back only when an engine is unavailable, never when resources are short.
+ * Thread: any; with CPORT_PORT_SINGLE the caller becomes the owner. Blocks: no.
+ * Returns: 0; CPORT_EINVAL unknown flags, size or non-zero reserved fields; CPORT_ENOTSUP this backend is not
+ * available here; CPORT_ENOMEM; CPORT_EMFILE. Since: 0.1. */
+CPORT_API int cport_port_open(const cport_port_options *opt, cport_port **ret_port);
+
+/* cport_port_close: closes the port and frees all it holds. Waiting threads return CPORT_EABANDONED first.
+ * Timers still armed and events not yet dequeued are dropped: their ops are the caller's again.
+ * Thread: owner, or any. Blocks: until the waiting threads have left.
+ * Returns: 0; CPORT_EBUSY handles are attached or pools are open; CPORT_EWRONGTHREAD. Since: 0.1. */
+CPORT_API int cport_port_close(cport_port *port);
+
+/* cport_wait: starts what this thread has submitted, then dequeues up to max events, oldest first. Waits until
+ * there is at least one, or timeout_ns has passed (0: do not wait; < 0: for ever). Never returns 0 early unless
+ * cport_wake asks for it. On a shared port the calling thread is active from its return to its next wait on
+ * any port, and events are handed out only while fewer than concurrency threads are.
+ * Thread: owner, or any. Blocks: yes.
+ * Returns: > 0 the number of events; 0 timeout or wake; CPORT_EINVAL max is 0 or ev is NULL; CPORT_EABANDONED
+ * the port was closed; CPORT_EWRONGTHREAD. ev is touched only for events. Since: 0.1. */
+CPORT_API int cport_wait(cport_port *port, cport_event *ev, unsigned max, int64_t timeout_ns);
+
+/* cport_post: queues an event {op, key, result} in order with all others. Never coalesced, needs no memory.
+ * Thread: any. Blocks: no.
+ * Returns: 0; CPORT_EINVAL op is NULL; CPORT_EBUSY the op is in flight. Since: 0.1. */
+CPORT_API int cport_post(cport_port *port, cport_op *op, uintptr_t key, int64_t result);
+
+/* cport_wake: makes one waiting thread, or the next that waits, return from cport_wait at once. Coalesces: many
+ * wakes may end one wait.
+ * Thread: any. Blocks: no. Returns: 0. Since: 0.1. */
+CPORT_API int cport_wake(cport_port *port);
+
+/* cport_flush: starts what has been submitted, without waiting: for a handler that will be long about something.
+ * Thread: owner, or any. Blocks: no. Returns: 0; CPORT_EWRONGTHREAD. Since: 0.1. */
+CPORT_API int cport_flush(cport_port *port);
+
+/* cport_now_ns: the port's clock: what timers are set against.
+ * Thread: any. Blocks: no. Returns: monotonic nanoseconds. Since: 0.1. */
+CPORT_API int64_t cport_now_ns(const cport_port *port);
+
+/* cport_port_get_info, cport_port_get_stats: set the struct's size first; what this library does not know of it is
+ * zeroed.
+ * Thread: owner, or any. Blocks: no. Returns: 0; CPORT_EINVAL size is too small; CPORT_EWRONGTHREAD. Since: 0.1. */
+CPORT_API int cport_port_get_info(cport_port *port, cport_port_info *ret_info);
+CPORT_API int cport_port_get_stats(cport_port *port, cport_port_stats *ret_stats);
+
+/* cport_blocking_begin, cport_blocking_end: around something in a handler that may block: frees this thread's
+ * slot in its shared port, so that another thread carries on; then takes it back, even above the concurrency
+ * value. They nest. Without effect on threads that hold no slot, on SINGLE ports, and on IOCP, where the kernel
+ * sees for itself.
+ * Thread: any. Blocks: no. Since: 0.1. */
+CPORT_API void cport_blocking_begin(void);
+CPORT_API void cport_blocking_end(void);
+
+/* ---- Handles ---------------------------------------------------------------------------------------------- */
+
+/* cport_attach: gives a socket to the port. key comes back with every event of the handle. The socket may be of
+ * any blocking mode and keeps its options; from here on it is used, and closed, through the handle alone.
+ * Thread: owner, or any. Blocks: no.
+ * Returns: 0; CPORT_EALREADY it is attached; CPORT_EINVAL not an open descriptor, or unknown flags;
+ * CPORT_ENOTSUP not something that this library drives (a regular file); CPORT_ENOMEM. Since: 0.1. */
+CPORT_API int cport_attach(
+    cport_port *port, cport_os_handle fd, uintptr_t key, uint32_t flags, cport_handle **ret_h);
+
+/* cport_close: closes the handle. What is pending gets CPORT_ECANCELED (or its success, if that came first),
+ * then op gets its event, the last of the handle, which is gone with it. Graceful by default: what was sent is
+ * delivered, then end-of-stream. CPORT_ABORT resets the connection. Unread received bytes make any close a reset,
+ * on every system: read to the end first.
+ * Thread: owner, or any. Blocks: no. Flags: CPORT_ABORT.
+ * Returns: 0; CPORT_EALREADY being closed; CPORT_EINVAL; CPORT_EBUSY the op is in flight; CPORT_EWRONGTHREAD.
+ * Since: 0.1. */
+CPORT_API int cport_close(cport_handle *h, cport_op *op, uint32_t flags);
+
+/* What a handle was made of. Thread: any, until the handle's close event. Blocks: no. Since: 0.1. */
+CPORT_API cport_os_handle cport_handle_fd(const cport_handle *h);
+CPORT_API uintptr_t cport_handle_key(const cport_handle *h);
+CPORT_API cport_port *cport_handle_port(const cport_handle *h);
+
+/* ---- Operations ------------------------------------------------------------------------------------------- */
+/*
+ * For all of them. Thread: owner, or any. Blocks: no. Since: 0.1.
+ * Returns: 0 pending, 1 done now (CPORT_INLINE_OK), or refused: CPORT_EINVAL a NULL, unknown flags, a size that
+ * cannot be; CPORT_EBUSY the op is in flight; CPORT_ECANCELED the handle is being closed; CPORT_ENOMEM;
+ * CPORT_EWRONGTHREAD.
+ * A handle takes any number of operations at once: receives complete, and sends go out, in the order of the calls.
+ */
+
+#define CPORT_INLINE_OK 0x1u /* if it is done at once return 1 and queue no event: not for multishot */
+#define CPORT_MULTISHOT 0x2u /* stay armed: an event with CPORT_MORE each time, until cancel, close or an error */
+#define CPORT_RECV_ALL  0x4u /* fill the buffer; less only at end-of-stream (the bytes so far) or with an error */
+#define CPORT_ABORT     0x8u /* cport_close: reset instead of finishing */
+
+/* In cport_event.flags. */
+#define CPORT_MORE   0x1u /* the op stays armed and will have further events */
+#define CPORT_BUFFER 0x2u /* aux is the id of a pool buffer that now belongs to the caller: cport_bufs_return */
+
+/* Most pieces in one vectored operation. */
+#define CPORT_BUFS_MAX 64u
+
+/* Zeroes an op and sets its user pointer. Never on an op in flight. */
+CPORT_API void cport_op_init(cport_op *op, void *user);
+
+/* The last result of an op (as cport_event.result), for submits that returned 1; and the bytes that a receive or a send
+ * has moved, also when it ended in an error. */
+CPORT_API int64_t cport_op_result(const cport_op *op);
+CPORT_API size_t cport_op_transferred(const cport_op *op);
+
+/* cport_accept: result = a connected socket (a cport_os_handle), the caller's to attach or to close with
+ * cport_socket_close. Connections that vanish meanwhile are counted and passed over. With CPORT_MULTISHOT a want
+ * of descriptors or memory (CPORT_EMFILE, CPORT_ENOMEM, CPORT_ENOBUFS) is told in one event with CPORT_MORE, and the
+ * accept goes on by itself after a pause that grows from 10 ms to 1 s. Flags: CPORT_MULTISHOT, CPORT_INLINE_OK. */
+CPORT_API int cport_accept(cport_handle *listener, cport_op *op, uint32_t flags);
+
+/* cport_connect: result = 0, or CPORT_ECONNREFUSED, CPORT_ENETUNREACH, CPORT_EHOSTUNREACH, CPORT_ETIMEDOUT, … Flags:
+ * CPORT_INLINE_OK. */
+CPORT_API int cport_connect(
+    cport_handle *h, cport_op *op, const struct sockaddr *address, cport_socklen address_len, uint32_t flags);
+
+/* cport_recv: result = bytes, at least 1; 0 end-of-stream; CPORT_ECONNRESET. len 0: result 0 as soon as there is
+ * something to read (or the end, or an error to be had), and takes nothing. Flags: CPORT_RECV_ALL, CPORT_INLINE_OK.
+ * cport_recvv: the same into up to CPORT_BUFS_MAX pieces, filled in order. */
+CPORT_API int cport_recv(cport_handle *h, cport_op *op, void *data, size_t len, uint32_t flags);
+CPORT_API int cport_recvv(
+    cport_handle *h, cport_op *op, const cport_buf *bufs, unsigned count, uint32_t flags);
+
+/* cport_recv_pooled: like cport_recv, into a buffer of the pool that is taken only when there is something to read.
+ * With bytes the event has CPORT_BUFFER and aux is the buffer. A dry pool ends it with CPORT_ENOBUFS; nothing is
+ * lost: call again after a cport_bufs_return. Flags: CPORT_MULTISHOT. */
+CPORT_API int cport_recv_pooled(cport_handle *h, cport_op *op, cport_bufs *pool, uint32_t flags);
+
+/* cport_send: result = len, when the kernel has taken all of it, or an error; cport_op_transferred tells how much went
+ * out before the error. Never raises SIGPIPE. Flags: CPORT_INLINE_OK.
+ * cport_sendv: the same from up to CPORT_BUFS_MAX pieces. */
+CPORT_API int cport_send(cport_handle *h, cport_op *op, const void *data, size_t len, uint32_t flags);
+CPORT_API int cport_sendv(
+    cport_handle *h, cport_op *op, const cport_buf *bufs, unsigned count, uint32_t flags);
+
+#define CPORT_SHUT_RECV 0x1
+#define CPORT_SHUT_SEND 0x2
+#define CPORT_SHUT_BOTH 0x3
+
+/* cport_shutdown: after the sends before it have gone out, closes the sending side, the receiving side or both. */
+CPORT_API int cport_shutdown(cport_handle *h, cport_op *op, int how);
+
+#define CPORT_POLL_IN  0x1u
+#define CPORT_POLL_OUT 0x2u
+#define CPORT_POLL_ERR 0x4u /* always reported */
+#define CPORT_POLL_HUP 0x8u /* always reported */
+
+/* cport_poll: result = the CPORT_POLL_… that hold, once one of mask does. Moves no data: for sockets that another
+ * library reads and writes. Any number at once, in no order. */
+CPORT_API int cport_poll(cport_handle *h, cport_op *op, uint32_t mask);
+
+/* cport_cancel: asks for an early end. Exactly one final event follows: CPORT_ECANCELED, or whatever came first.
+ * Thread: owner, or any. Blocks: no.
+ * Returns: 0; CPORT_ENOENT the op is already final, or was never started; CPORT_EWRONGTHREAD. Since: 0.1. */
+CPORT_API int cport_cancel(cport_op *op);
+
+/* cport_cancel_all: cancels whatever the handle has pending, but not its close. Returns: 0, also if there is nothing;
+ * CPORT_EWRONGTHREAD. Thread: owner, or any. Blocks: no. Since: 0.1. */
+CPORT_API int cport_cancel_all(cport_handle *h);
+
+/* ---- Timers ----------------------------------------------------------------------------------------------- */
+
+/* cport_timer: an event at deadline_ns (absolute; never early; one in the past comes at once), result = 0. With
+ * period_ns > 0 further events follow each period, all with CPORT_MORE; result = periods that were missed since
+ * the last event. Needs no memory and no system call.
+ * Thread: owner, or any. Blocks: no. Returns: 0; CPORT_EINVAL; CPORT_EBUSY; CPORT_EWRONGTHREAD. Since: 0.1. */
+CPORT_API int cport_timer(cport_port *port, cport_op *op, int64_t deadline_ns, int64_t period_ns);
+
+/* cport_timer_rearm: moves an armed timer. Returns: 0; CPORT_ENOENT not armed: it has expired (its event may still
+ * be queued), was cancelled, or is not a timer; CPORT_EWRONGTHREAD. Thread: owner, or any. Blocks: no. Since: 0.1. */
+CPORT_API int cport_timer_rearm(cport_op *op, int64_t deadline_ns);
+
+/* ---- Buffer pools ----------------------------------------------------------------------------------------- */
+
+/* cport_bufs_open: count buffers (1 to 32768) of size bytes (1 to 1 MiB) for cport_recv_pooled on this port.
+ * Thread: owner, or any. Blocks: no. Returns: 0; CPORT_EINVAL; CPORT_ENOMEM; CPORT_EWRONGTHREAD. Since: 0.1. */
+CPORT_API int cport_bufs_open(cport_port *port, uint32_t size, uint32_t count, cport_bufs **ret_pool);
+
+/* cport_bufs_close: frees the pool. Buffers that the caller still holds are gone with it.
+ * Thread: owner, or any. Blocks: no. Returns: 0; CPORT_EBUSY receives use it; CPORT_EWRONGTHREAD. Since: 0.1. */
+CPORT_API int cport_bufs_close(cport_bufs *pool);
+
+/* cport_bufs_data: where buffer id lies. NULL for an id that the pool does not have.
+ * Thread: any. Blocks: no. Since: 0.1. */
+CPORT_API void *cport_bufs_data(const cport_bufs *pool, uint32_t id);
+
+/* cport_bufs_return: gives a buffer back to the pool.
+ * Thread: any. Blocks: no. Returns: 0; CPORT_EINVAL no such buffer, or it is not the caller's. Since: 0.1. */
+CPORT_API int cport_bufs_return(cport_bufs *pool, uint32_t id);
+
+/* ---- Sockets ---------------------------------------------------------------------------------------------- */
+
+#define CPORT_SOCKET_NODELAY    0x1u /* TCP_NODELAY; accepted sockets inherit it */
+#define CPORT_SOCKET_REUSE_PORT 0x2u /* several listeners share the address, where the system balances them */
+#define CPORT_SOCKET_KEEPALIVE  0x4u
+#define CPORT_SOCKET_V6ONLY     0x8u /* an IPv6 listener takes IPv6 only; otherwise it takes both */
+
+typedef struct cport_socket_options {
+    uint32_t size;            /* sizeof(cport_socket_options) */
+    uint32_t flags;           /* CPORT_SOCKET_… */
+    uint32_t backlog;         /* listeners; 0: the system's most */
+    uint32_t user_timeout_ms; /* unacknowledged data ends the connection; 0: the system's. Linux */
+    uint32_t send_buffer;     /* bytes; 0: the system's */
+    uint32_t recv_buffer;     /* bytes; 0: the system's */
+} cport_socket_options;
+
+/* cport_address: a numeric IPv4 or IPv6 address ("127.0.0.1", "::1", "*" any IPv4, "[::]" brackets allowed) and a port as a
+ * socket address. Thread: any. Blocks: no. Returns: 0; CPORT_EINVAL. Since: 0.1. */
+CPORT_API int cport_address(
+    const char *host, uint16_t tcp_port, struct sockaddr_storage *ret_address, cport_socklen *ret_len);
+
+/* cport_address_text: "127.0.0.1:80" or "[::1]:80" into text, always terminated if size > 0.
+ * Thread: any. Blocks: no. Returns: 0; CPORT_EINVAL unknown family; CPORT_ENOBUFS it does not fit. Since: 0.1. */
+CPORT_API int cport_address_text(
+    const struct sockaddr *address, cport_socklen address_len, char *text, size_t size);
+
+/* cport_socket_tcp: a TCP socket of the address's family, with the options set; for cport_connect.
+ * cport_socket_tcp_listen: the same, bound and listening (SO_REUSEADDR's meaning of a server: rebinding at once works,
+ * a second listener does not). NULL options: defaults.
+ * Thread: any. Blocks: no. Returns: 0; CPORT_EINVAL; CPORT_EADDRINUSE; CPORT_EADDRNOTAVAIL; CPORT_EACCES; CPORT_EMFILE; …
+ * Since: 0.1. */
+CPORT_API int cport_socket_tcp(int family, const cport_socket_options *opt, cport_os_handle *ret_fd);
+CPORT_API int cport_socket_tcp_listen(const struct sockaddr *address, cport_socklen address_len,
+    const cport_socket_options *opt, cport_os_handle *ret_fd);
+
+/* cport_socket_configure: sets the options (flags that are not given are left as they are) on any TCP socket.
+ * cport_socket_close: closes a socket that is not attached.
+ * cport_socket_local, cport_accept_address: the socket's own address, and the peer's: of an accepted or connected socket.
+ * Thread: any. Blocks: no. Returns: 0 or an error. Since: 0.1. */
+CPORT_API int cport_socket_configure(cport_os_handle fd, const cport_socket_options *opt);
+CPORT_API int cport_socket_close(cport_os_handle fd);
+CPORT_API int cport_socket_local(
+    cport_os_handle fd, struct sockaddr_storage *ret_address, cport_socklen *ret_len);
+CPORT_API int cport_accept_address(
+    cport_os_handle fd, struct sockaddr_storage *ret_address, cport_socklen *ret_len);
+
+#if defined(__cplusplus)
+static_assert(sizeof(cport_op) == 128, "a cport_op is 128 bytes");
+static_assert(sizeof(cport_event) == 32, "a cport_event is 32 bytes");
+#else
+_Static_assert(sizeof(cport_op) == 128, "a cport_op is 128 bytes");
+_Static_assert(sizeof(cport_event) == 32, "a cport_event is 32 bytes");
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif
