@@ -1,0 +1,85 @@
+/*
+ * backend.h: what an engine is.
+ *
+ * An engine moves bytes between the kernel and ops. It knows handles, ops and a harvest to fill; it knows nothing of
+ * waiting threads, the ready list or timers. No engine includes another.
+ *
+ * What an engine may assume
+ * - start is given the head of a direction (or a poll), never two of one direction at a time, state OP_STARTED already.
+ * - The handle's lock is held in start, cancel, close_handle and, by the engine itself, around the handle_op_… calls; SINGLE
+ *   ports have no locks (handle_lock does nothing).
+ * - poll is called by one thread at a time.
+ * - cancel is asked once per op; close_handle when nothing of the handle is pending any more.
+ * What an engine must see to
+ * - A stale kernel event never reaches a handle of a later life: check the generation, or have none outstanding.
+ * - Each started op ends by START_DONE, by CANCEL_DONE, or by one handle_op_final.
+ * - Nothing is allocated and no lock taken per operation on a SINGLE port.
+ */
+#ifndef CPORT_BACKEND_H
+#define CPORT_BACKEND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cport/cport.h"
+
+struct op;
+struct harvest;
+
+#define CANCEL_DONE  0 /* the engine has let go of it: the core ends it with CPORT_ECANCELED */
+#define CANCEL_LATER 1 /* its end will come through poll, whatever it is */
+
+struct backend {
+    const char *name; /* as in cport_port_info and CPORT_BACKEND */
+    uint32_t id;      /* CPORT_BACKEND_… */
+
+    /* Opens the engine for port (flags, entries, allow_caps and shared are set): sets port->engine and port->caps. CPORT_ENOTSUP:
+     * unavailable on this system, and why is in reason (also told, if short, on success). Other errors: resources. */
+    int (*open)(struct cport_port *port, char *reason, size_t reason_size);
+    void (*close)(struct cport_port *port);
+
+    /* A descriptor joins. CPORT_ENOTSUP: not something to be driven. */
+    int (*attach)(struct cport_handle *h);
+
+    /* Starts op. START_PENDING: it will end through poll. START_DONE: it has ended, op->result, ->transferred and
+     * ->aux are set (and event_flags, CPORT_BUFFER). < 0: it cannot be started, nothing has happened. */
+    int (*start)(struct op *op);
+    int (*cancel)(struct op *op);
+
+    /* Closes the descriptor (with a reset if the close op's flags have CPORT_ABORT). START_DONE, or START_PENDING and
+     * handle_closed later. Never refuses. */
+    int (*close_handle)(struct cport_handle *h);
+
+    /* Starts what is queued towards the kernel, and puts completions into out, of which there is room for one at least. Waits
+     * for the first if wait_ns != 0 (< 0: for ever) and out is empty. May return early with nothing: the core loops. Returns 0,
+     * or an error of the engine itself. */
+    int (*poll)(struct cport_port *port, struct harvest *out, int64_t wait_ns);
+    /* The same without harvest. */
+    void (*flush)(struct cport_port *port);
+    /* From any thread: makes a poll that waits, or the next that would, return. */
+    void (*wake)(struct cport_port *port);
+    int64_t (*now_ns)(void);
+
+    /* Pools that the kernel holds. bufs_open returns CPORT_ENOTSUP where the core's own free list is to be used. All three
+     * are NULL in an engine without. */
+    int (*bufs_open)(struct cport_bufs *pool);
+    void (*bufs_close)(struct cport_bufs *pool);
+    void (*bufs_put)(struct cport_bufs *pool, uint32_t id);
+
+    /* Where the kernel itself is the completion port, these stand in for the core's ready list and waiters, and poll, flush and
+     * wake are NULL: wait is cport_wait after its argument checks; ready queues an op's event (state OP_READY, result, key,
+     * event_flags, aux set); wake is cport_wake; close_waiters makes waiting threads return CPORT_EABANDONED. */
+    int (*wait)(struct cport_port *port, cport_event *ev, unsigned max, int64_t timeout_ns);
+    int (*ready)(struct cport_port *port, struct op *op);
+    int (*wake_waiter)(struct cport_port *port);
+    void (*close_waiters)(struct cport_port *port);
+};
+
+extern const struct backend backend_io_uring;
+extern const struct backend backend_epoll;
+extern const struct backend backend_iocp;
+
+/* The engines of this build in the order in which AUTO tries them, NULL at the end. */
+const struct backend *const *backend_candidates(void);
+
+#endif

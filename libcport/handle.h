@@ -1,0 +1,82 @@
+/*
+ * handle.h: a socket attached to a port, and the operations it has.
+ *
+ * Ownership. From the port's slab, whose memory stays until the port is closed: a stale pointer finds a struct whose
+ * generation has moved on, never foreign memory.
+ *
+ * Threading. All under `lock`, which SINGLE ports skip. A handle's lock is taken before its port's, never after.
+ *
+ * One operation per direction is with the engine at a time; the others wait here. That is what keeps receives in
+ * order and sends whole on every system (the kernel promises neither for several at once).
+ */
+#ifndef CPORT_HANDLE_H
+#define CPORT_HANDLE_H
+
+#include "lock.h"
+#include "op.h"
+
+enum handle_state {
+    HANDLE_FREE,
+    HANDLE_OPEN,
+    HANDLE_CLOSING, /* refuses new operations; waits for the old ones to become final */
+    HANDLE_CLOSED,  /* the engine closes the descriptor; only the close event is to come */
+};
+
+/* A queue of ops; the head is with the engine (OP_STARTED or OP_PAUSED), the rest OP_QUEUED. */
+struct dir {
+    struct op *head;
+    struct op *tail;
+};
+
+struct cport_handle {
+    struct cport_port *port; /* constant while attached; the slab's link while free */
+    uintptr_t key;           /* constant while attached */
+    cport_os_handle fd;      /* constant while attached */
+    uint32_t generation;     /* kept, and raised, from one life to the next */
+    struct dir rd;           /* accept, recv */
+    struct dir wr;           /* connect, send, shutdown */
+    struct op *polls;        /* all OP_STARTED */
+    struct op *close_op;
+    struct lock lock; /* kept from one life to the next: a late reader may still hold it */
+    uint32_t pending; /* accepted operations that are not final, without the close */
+    uint8_t state;
+    uint8_t engine_bits;               /* engine's */
+    struct cport_handle *engine_next; /* engine's */
+    void *engine;                     /* engine's */
+};
+
+struct harvest;
+
+/* What backend->start and ->close_handle answer (or an error code: refused). */
+#define START_PENDING 0
+#define START_DONE    1
+
+/* Engines call these, with the handle's lock held on shared ports. */
+
+/* The op has ended with `result`, and op->transferred and ->aux are set: unlink it, give back what it captured, put its
+ * event into `out` where there is room and into the ready list otherwise, then start the next of its direction or go on with
+ * the handle's closing. `out` may be NULL. */
+void handle_op_final(struct op *op, int64_t result, struct harvest *out);
+
+/* One event of a multishot op that stays armed. Needs room: the caller checks harvest_full first. */
+void handle_op_more(struct op *op, int64_t result, uint32_t flags, uint32_t aux, struct harvest *out);
+
+/* A multishot accept met a want of descriptors or memory: tell it once per episode, pause on the wheel. Needs room. The core
+ * calls backend->start again when the pause is over. A one-shot accept just ends with the error. */
+void handle_accept_starved(struct op *op, int error, uint32_t raw, struct harvest *out);
+
+/* The descriptor is closed: the close op's event, then the handle is free. */
+void handle_closed(struct cport_handle *h, struct harvest *out);
+
+/* For the core's own files. */
+int handle_submit(struct cport_handle *h, struct op *op);
+int handle_cancel(struct op *op);
+void handle_accept_resume(struct op *op);
+
+static inline struct dir *handle_dir(struct cport_handle *h, const struct op *op)
+{
+    return op->kind == OP_ACCEPT || (op->kind >= OP_RECV && op->kind <= OP_RECV_POOLED) ? &h->rd
+                                                                                         : &h->wr;
+}
+
+#endif

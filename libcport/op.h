@@ -1,0 +1,130 @@
+/*
+ * op.h: one operation as the library sees it, laid over the caller's cport_op.
+ *
+ * Ownership. The caller's memory; the engine's from an accepted submit until its final event is put into a caller's
+ * array. An op is in one queue at most: its direction's, its port's ready list, the post queue, the timing wheel.
+ *
+ * Threading. Under its handle's lock while QUEUED, STARTED or PAUSED; under its port's while ARMED or READY. SINGLE
+ * ports have one thread and take no lock. `state` is read without a lock by cport_cancel, hence relaxed atomic.
+ */
+#ifndef CPORT_OP_H
+#define CPORT_OP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "cport/cport.h"
+#include "mpsc.h"
+#include "wheel.h"
+
+/* The caller's object has the type cport_op; the overlay may alias it. (MSVC never assumes otherwise.) */
+#ifdef __GNUC__
+#define CPORT_MAY_ALIAS __attribute__((__may_alias__))
+#else
+#define CPORT_MAY_ALIAS
+#endif
+
+enum op_kind {
+    OP_NONE,
+    OP_ACCEPT,
+    OP_CONNECT,
+    OP_RECV,
+    OP_RECVV,
+    OP_RECV_POOLED,
+    OP_SEND,
+    OP_SENDV,
+    OP_SHUTDOWN,
+    OP_POLL,
+    OP_CLOSE,
+    OP_TIMER,
+    OP_POST,
+};
+
+enum op_state {
+    OP_FREE,    /* the caller's */
+    OP_QUEUED,  /* behind others in its direction */
+    OP_STARTED, /* with the engine: the head of its direction, or a poll */
+    OP_PAUSED,  /* an accept waiting on the wheel for descriptors to come back */
+    OP_RESUMED, /* the same, between the wheel and its next start */
+    OP_ARMED,   /* a timer on the wheel */
+    OP_READY,   /* its event is in the ready list, or in the queue of posts */
+    OP_CLOSING, /* a close that waits for the handle's other operations */
+};
+
+#define OP_CANCELLED 0x1u /* somebody asked for an early end */
+#define OP_EPISODE   0x2u /* accept: the want of descriptors has been told; cleared by the next success */
+#define OP_CAPTURED  0x4u /* io.vec is this op's, to be given back when it is final */
+
+struct vec; /* captured pieces of a vectored operation: vec.h */
+
+struct op {
+    void *user; /* caller */
+    union {
+        struct op *next; /* in whatever queue it is */
+        struct mpsc_node link;
+    };
+    union {
+        struct cport_handle *handle; /* constant from submit to final */
+        struct cport_port *port;     /* timers and posts */
+    };
+    int64_t result;
+    uintptr_t key;
+    uint32_t event_flags; /* of the event in the ready list */
+    uint32_t aux;
+    uint8_t kind;
+    _Atomic uint8_t state;
+    uint16_t bits;
+    uint32_t flags; /* the caller's, as submitted */
+    size_t transferred;
+    /* 64 bytes that belong to the kind: the first half to engines or the wheel, the second half to the core. */
+    union {
+        uint64_t engine[4]; /* engine's scratch; OVERLAPPED on Windows */
+        struct wheel_node node;
+    };
+    union {
+        struct {
+            void *base;
+            size_t len;
+            struct vec *vec;
+            struct cport_bufs *pool;
+        } io;
+        struct {
+            int64_t period_ns;
+        } timer;
+        struct {
+            int64_t backoff_ns; /* the next pause; 0 after a success */
+        } accept;
+        struct {
+            struct vec *address; /* struct sockaddr and its length, captured */
+            cport_socklen len;
+        } connect;
+        uint32_t poll_mask;
+        int how;
+    };
+} CPORT_MAY_ALIAS;
+
+_Static_assert(sizeof(struct op) == sizeof(cport_op), "the overlay fits the public op");
+_Static_assert(offsetof(struct op, user) == offsetof(cport_op, user), "the caller's word is where it says");
+_Static_assert(offsetof(struct op, engine) == 64, "engines find their scratch on a cache line of its own");
+
+static inline struct op *op_of(cport_op *op)
+{
+    return (struct op *)(void *)op;
+}
+
+static inline uint8_t op_state(const struct op *op)
+{
+    return atomic_load_explicit(&op->state, memory_order_relaxed);
+}
+
+static inline void op_set_state(struct op *op, enum op_state state)
+{
+    atomic_store_explicit(&op->state, (uint8_t)state, memory_order_relaxed);
+}
+
+static inline bool op_is_multishot(const struct op *op)
+{
+    return (op->flags & CPORT_MULTISHOT) != 0;
+}
+
+#endif
