@@ -1,0 +1,12 @@
+# The same program, by pkg-config. The prefix is relocated: it was configured for another one.
+directory=$(dirname "$(find "$PREFIX" -name cport.pc)")
+test -n "$directory"
+pc()
+{
+    PKG_CONFIG_PATH=$directory pkg-config --define-prefix "$@" cport
+}
+test "$(pc --modversion)" = "$VERSION"
+# Words are flags here, so they stay unquoted.
+"$CC" -std=c11 $(pc --cflags) "$SOURCE/consumer/main.c" -o "$WORK/pkg_config_consumer" $(pc --libs)
+libraries=$(pc --variable=libdir)
+LD_LIBRARY_PATH=$libraries "$WORK/pkg_config_consumer" "$VERSION"

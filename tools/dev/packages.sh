@@ -1,0 +1,52 @@
+# What a Debian system needs, and how it gets there. Sourced by dev.
+# shellcheck shell=bash disable=SC2034
+
+packages_build=(cmake ninja-build pkg-config gcc g++ libc6-dev liburing-dev libcmocka-dev)
+packages_clang=(clang)
+packages_check=(clang clang-format clang-tidy cppcheck)
+packages_bench=(libuv1-dev libboost-dev libevent-dev valgrind)
+
+package_installed()
+{
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+# packages_install PACKAGE...: from the lists at hand, or from fresh ones when those are absent or stale.
+packages_install()
+{
+    local -a as_root=()
+    if ((EUID != 0)); then
+        if ! command -v sudo >/dev/null; then
+            echo "These packages are missing and neither root nor sudo is at hand to install them:" >&2
+            echo "  apt-get install $*" >&2
+            return 1
+        fi
+        as_root=(sudo)
+    fi
+    local -a apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 -qq)
+    local log=build/logs/packages.log
+    mkdir -p build/logs
+    echo "installing: $*"
+    if "${apt[@]}" install -y --no-install-recommends "$@" >"$log" 2>&1 </dev/null; then
+        return 0
+    fi
+    if ! "${apt[@]}" update >>"$log" 2>&1 </dev/null ||
+        ! "${apt[@]}" install -y --no-install-recommends "$@" >>"$log" 2>&1 </dev/null; then
+        cat "$log" >&2
+        echo "Could not install: $*" >&2
+        return 1
+    fi
+}
+
+packages_need()
+{
+    if ! command -v dpkg-query >/dev/null; then
+        echo "Not a Debian system; expecting the equivalents of: $*" >&2
+        return 0
+    fi
+    local missing=() package
+    for package in "$@"; do
+        package_installed "$package" || missing+=("$package")
+    done
+    ((${#missing[@]} == 0)) || packages_install "${missing[@]}"
+}

@@ -1,0 +1,102 @@
+# What ./dev test consists of. Sourced by dev.
+# shellcheck shell=bash disable=SC2034
+
+suite_all=(check release shared debug asan tsan clang)
+suite_fast=(release)
+
+# Every test bears one of these labels; stage_tests runs and counts them one by one.
+suite_labels=(unit cts example server install docs)
+
+suite_packages()
+{
+    local -A wanted=()
+    local stage package
+    for package in "${packages_build[@]}"; do wanted[$package]=1; done
+    for stage in "$@"; do
+        case $stage in
+        clang) for package in "${packages_clang[@]}"; do wanted[$package]=1; done ;;
+        check) for package in "${packages_check[@]}"; do wanted[$package]=1; done ;;
+        esac
+    done
+    packages_need "${!wanted[@]}"
+}
+
+# labels_test PRESET LABEL...: runs the tests of each label; all of them, even after a failure.
+labels_test()
+{
+    local preset=$1 label status=0
+    shift
+    for label in "$@"; do
+        ctest --test-dir "build/$preset" -L "^$label\$" -j "$jobs" --output-on-failure --no-tests=error \
+            --timeout 300 --output-junit "$PWD/build/results/$preset/$label.xml" || status=1
+    done
+    return "$status"
+}
+
+# labels_complete PRESET: a test without a label would never run; that must not go unnoticed.
+labels_complete()
+{
+    local any
+    any=$(printf '|%s' "${suite_labels[@]}")
+    ! ctest --test-dir "build/$1" -N -LE "^(${any#|})\$" | grep -E '^ +Test +#' || {
+        echo "The tests above bear no label that is ever run."
+        return 1
+    }
+}
+
+stage_release()
+{
+    preset_build release
+    labels_complete release
+    labels_test release "${suite_labels[@]}"
+}
+
+stage_shared()
+{
+    preset_build shared
+    labels_test shared example install
+}
+
+stage_debug()
+{
+    preset_build debug
+    labels_test debug unit cts example server
+}
+
+stage_asan()
+{
+    export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+    export UBSAN_OPTIONS=print_stacktrace=1
+    preset_build asan
+    labels_test asan unit cts example server
+}
+
+stage_tsan()
+{
+    export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+    preset_build tsan
+    # The sanitizer's shadow has fixed addresses, which more bits of address randomisation than it knows can take away.
+    local fixed=()
+    if setarch "$(uname -m)" -R true 2>/dev/null; then
+        fixed=(setarch "$(uname -m)" -R)
+    fi
+    "${fixed[@]}" bash -c ". tools/dev/suite.sh; jobs=$jobs; labels_test tsan unit cts"
+}
+
+stage_clang()
+{
+    preset_build clang
+    labels_test clang unit
+}
+
+stage_check()
+{
+    cmake --preset debug # for the list of what is compiled, and how
+    tools/dev/check.sh build/debug "$jobs"
+}
+
+stage_docs()
+{
+    preset_build release
+    labels_test release docs
+}
