@@ -1,11 +1,12 @@
-# Sourced by the scripts of this folder: where things are. Nothing here starts a program or writes a file.
+# shellcheck shell=bash disable=SC2034
+# Sourced by the scripts of this folder: where things are, and how Wine is started.
 #
 # CPORT_CACHE   folder for what is fetched and built once (default: .cache in the checkout)
 # CPORT_WINE    the wine loader to use instead of the system's 64-bit one
 
 mingw_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 mingw_cache=${CPORT_CACHE:-$(cd "$mingw_folder/../.." && pwd)/.cache}/mingw
-mingw_prefix=$mingw_cache/prefix     # what was cross-built for the tests
+mingw_prefix=$mingw_cache/prefix # what was cross-built for the tests
 mingw_target=x86_64-w64-mingw32
 
 # Debian keeps the 64-bit loader and its server out of PATH.
