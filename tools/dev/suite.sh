@@ -1,7 +1,7 @@
 # What ./dev test consists of. Sourced by dev.
 # shellcheck shell=bash disable=SC2034
 
-suite_all=(check release shared debug asan tsan clang)
+suite_all=(check release shared debug asan tsan clang wine)
 suite_fast=(release)
 
 # Every test bears one of these labels; stage_tests runs and counts them one by one.
@@ -87,6 +87,14 @@ stage_clang()
 {
     preset_build clang
     labels_test clang unit
+}
+
+stage_wine()
+{
+    tools/mingw/setup
+    preset_build mingw
+    trap tools/mingw/stop-wine EXIT
+    labels_test mingw unit cts example server
 }
 
 stage_check()

@@ -1,0 +1,28 @@
+# Names in the documents exist: files that links lead to, public functions and constants, tests that hold a promise.
+cd "$SOURCE"
+bad=0
+missing()
+{
+    echo "$1: $2"
+    bad=1
+}
+
+pages=(README.md CONTRIBUTING.md CHANGELOG.md docs/*.md docs/adr/*.md)
+for page in "${pages[@]}"; do
+    while read -r target; do
+        [[ -e $(dirname "$page")/$target ]] || missing "$page" "no file $target"
+    done < <(grep -oE '\]\([^)#:]+\)' "$page" | sed 's/^](//; s/)$//')
+    while read -r name; do
+        grep -qE "\b$name\b" include/cport/*.h || missing "$page" "nothing public is called $name"
+    done < <(grep -oE '`?\b(cport_[a-z0-9_]+|CPORT_[A-Z0-9_]+[A-Z0-9])\b' "$page" | tr -d '`' |
+        grep -vE '^(cport_objects|cport_flags|CPORT_(WITH|BACKEND$|CACHE|MINGW|WINE|WERROR|SANITIZE).*)$' | sort -u)
+    while read -r name; do
+        grep -rqE "\b$name\b" tests/cts tests/unit tests/server || missing "$page" "no test is called $name"
+    done < <(grep -oE '\bs[0-9][0-9]_[a-z0-9_]+' "$page" | sort -u)
+done
+
+# A promise without a case would be just a sentence.
+while read -r number; do
+    grep -rqE "\b${number,}_[a-z]" tests/cts || missing docs/semantics.md "no case holds $number"
+done < <(grep -oE '^- \*\*S[0-9]{2}\*\*' docs/semantics.md | tr -d ' *-')
+((bad == 0))
