@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The readme's example is a whole program: it builds as it stands and greets two visitors.
 awk '/^```c$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$SOURCE/README.md" >"$WORK/example.c"
 lines=$(wc -l <"$WORK/example.c")
@@ -19,7 +20,8 @@ visit()
 }
 
 libraries=$(PKG_CONFIG_PATH=$BUILD pkg-config --libs cport)
-for attempt in 1 2 3 4 5; do
+attempts=5
+while ((attempts-- > 0)); do
     tcp_port=$((20000 + RANDOM % 10000))
     sed "s/7777/$tcp_port/" "$WORK/example.c" >"$WORK/example_port.c"
     "$CC" -std=c11 -Wall -Wextra -Werror -I"$SOURCE/include" "$WORK/example_port.c" -o "$WORK/example" \

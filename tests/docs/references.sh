@@ -1,5 +1,6 @@
+# shellcheck shell=bash
 # Names in the documents exist: files that links lead to, public functions and constants, tests that hold a promise.
-cd "$SOURCE"
+cd "$SOURCE" || exit
 bad=0
 missing()
 {

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Every ```c block of the documentation compiles cleanly, after the includes that a reader takes for granted.
 flags="-std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -fsyntax-only -I$SOURCE/include"
 count=0

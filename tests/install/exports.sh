@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # The shared library shows what the header declares, all of it and nothing else, under one version node.
 library=$(find "$PREFIX" -name 'libcport.so' -print)
 nm -D --defined-only "$library" | awk '$2 != "A" { print $3 }' | sort >"$WORK/exported"

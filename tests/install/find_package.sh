@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # A project that knows only where the prefix is finds cport, builds with its target and runs.
 rm -rf "$WORK/find_package"
 "$CMAKE" -S "$SOURCE/consumer" -B "$WORK/find_package" -G Ninja \

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Every public header compiles with nothing before it, as C11 and as C++17.
 flags="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -fsyntax-only -I$PREFIX/include"
 for header in "$PREFIX"/include/cport/*.h; do

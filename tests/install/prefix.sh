@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Installs into a prefix of the test's own; the tests after it use what is there.
 rm -rf "$PREFIX"
 "$CMAKE" --install "$BUILD" --prefix "$PREFIX" >/dev/null

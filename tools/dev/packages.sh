@@ -3,7 +3,7 @@
 
 packages_build=(cmake ninja-build pkg-config gcc g++ libc6-dev liburing-dev libcmocka-dev)
 packages_clang=(clang)
-packages_check=(clang clang-format clang-tidy cppcheck)
+packages_check=(clang clang-format clang-tidy cppcheck shellcheck)
 packages_bench=(libuv1-dev libboost-dev libevent-dev valgrind)
 
 package_installed()

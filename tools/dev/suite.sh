@@ -1,5 +1,5 @@
 # What ./dev test consists of. Sourced by dev.
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154
 
 suite_all=(check release shared debug asan tsan clang wine)
 suite_fast=(release)
