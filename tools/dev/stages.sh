@@ -8,7 +8,7 @@
 files_list()
 {
     git ls-files -z --cached --others --exclude-standard 2>/dev/null ||
-        find . -path ./build -prune -o -path ./.git -prune -o -type f -print0
+        find . \( -path ./build -o -path ./.cache -o -path ./.git \) -prune -o -type f -printf '%P\0'
 }
 
 # sources_list: the C sources and headers among them.

@@ -1,7 +1,7 @@
 # What ./dev test consists of. Sourced by dev.
 # shellcheck shell=bash disable=SC2034,SC2154
 
-suite_all=(check release shared debug asan tsan clang wine)
+suite_all=(check release shared engines debug asan tsan clang wine)
 suite_fast=(release)
 
 # Every test bears one of these labels; stage_tests runs and counts them one by one.
@@ -55,6 +55,16 @@ stage_shared()
 {
     preset_build shared
     labels_test shared example install
+}
+
+# The library links with each engine left out, all names resolved.
+stage_engines()
+{
+    local engine
+    for engine in IO_URING EPOLL; do
+        cmake --preset shared -B "build/without-$engine" -D "CPORT_WITH_$engine=OFF" -D CPORT_TESTS=OFF
+        cmake --build "build/without-$engine" -j "$jobs" --target cport
+    done
 }
 
 stage_debug()
