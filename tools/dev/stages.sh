@@ -77,7 +77,8 @@ stage_execute()
     echo "$seconds" >"build/results/$name/seconds"
     if ((status != 0)); then
         printf 'FAILED  %4d s  (%s)\n' "$seconds" "$log"
-        tail -n 150 "$log" | sed 's/^/    /'
+        # What failed may be far up among what passed.
+        { grep -vE '^ *Start +[0-9]+: | +Passed +[0-9.]+ sec$' "$log" || true; } | tail -n 200 | sed 's/^/    /'
         return 1
     fi
     printf 'ok      %4d s\n' "$seconds"
