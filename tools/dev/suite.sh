@@ -28,7 +28,7 @@ labels_test()
     shift
     for label in "$@"; do
         ctest --test-dir "build/$preset" -L "^$label\$" -j "$jobs" --output-on-failure --no-tests=error \
-            --timeout 300 --output-junit "$PWD/build/results/$preset/$label.xml" || status=1
+            --timeout 300 --output-junit "$PWD/build/results/$stage/$label.xml" || status=1
     done
     return "$status"
 }
@@ -90,7 +90,7 @@ stage_tsan()
     if setarch "$(uname -m)" -R true 2>/dev/null; then
         fixed=(setarch "$(uname -m)" -R)
     fi
-    "${fixed[@]}" bash -c ". tools/dev/suite.sh; jobs=$jobs; labels_test tsan unit cts"
+    "${fixed[@]}" bash -c ". tools/dev/suite.sh; jobs=$jobs; stage=$stage; labels_test tsan unit cts"
 }
 
 stage_clang()
