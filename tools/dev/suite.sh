@@ -1,7 +1,7 @@
 # What ./dev test consists of. Sourced by dev.
 # shellcheck shell=bash disable=SC2034,SC2154
 
-suite_all=(check release shared engines debug asan tsan clang wine)
+suite_all=(check release shared engines debug asan tsan clang fuzz wine)
 suite_fast=(release)
 
 # Every test bears one of these labels; stage_tests runs and counts them one by one.
@@ -14,7 +14,7 @@ suite_packages()
     for package in "${packages_build[@]}"; do wanted[$package]=1; done
     for stage in "$@"; do
         case $stage in
-        clang) for package in "${packages_clang[@]}"; do wanted[$package]=1; done ;;
+        clang | fuzz) for package in "${packages_clang[@]}"; do wanted[$package]=1; done ;;
         check) for package in "${packages_check[@]}"; do wanted[$package]=1; done ;;
         esac
     done
@@ -97,6 +97,27 @@ stage_clang()
 {
     preset_build clang
     labels_test clang unit
+}
+
+# fuzz_all OPTION...: each fuzzer in turn, from its seeds and what earlier runs have found.
+fuzz_all()
+{
+    local fuzzer name corpus
+    preset_build fuzz
+    for fuzzer in build/fuzz/tests/fuzz/fuzz_*; do
+        [[ -x $fuzzer && ! -d $fuzzer ]] || continue
+        name=$(basename "$fuzzer")
+        corpus=build/fuzz/corpus/$name
+        mkdir -p "$corpus" build/fuzz/found
+        echo "$name"
+        "$fuzzer" -artifact_prefix="build/fuzz/found/$name-" "$@" "$corpus" "tests/fuzz/corpus/$name"
+    done
+}
+
+# Long enough to see that the fuzzers work and the seeds pass; searching is for ./dev fuzz.
+stage_fuzz()
+{
+    fuzz_all -runs=20000 -seed=1 -max_total_time=30
 }
 
 stage_wine()
