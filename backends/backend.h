@@ -66,12 +66,14 @@ struct backend {
     void (*bufs_close)(struct cport_bufs *pool);
     void (*bufs_put)(struct cport_bufs *pool, uint32_t id);
 
-    /* Where the kernel itself is the completion port, these stand in for the core's ready list and waiters, and poll, flush and
-     * wake are NULL: wait is cport_wait after its argument checks; ready queues an op's event (state OP_READY, result, key,
-     * event_flags, aux set); wake is cport_wake; close_waiters makes waiting threads return CPORT_EABANDONED. */
+    /* Where the kernel itself is the completion port, these stand in for the core's ready list and waiters, and poll and flush
+     * are NULL; wake then makes a waiting thread look at the timers again, without returning. wait is cport_wait after its
+     * argument checks: it expires timers (port_expire, port_resume, port_until_timer) and hands dequeued ready ops to
+     * port_deliver. ready queues an op's event (state OP_READY, result, key, event_flags, aux are set; it cannot fail);
+     * wake_waiter is cport_wake; close_waiters makes waiting threads return CPORT_EABANDONED and awaits that. */
     int (*wait)(struct cport_port *port, cport_event *ev, unsigned max, int64_t timeout_ns);
-    int (*ready)(struct cport_port *port, struct op *op);
-    int (*wake_waiter)(struct cport_port *port);
+    void (*ready)(struct cport_port *port, struct op *op);
+    void (*wake_waiter)(struct cport_port *port);
     void (*close_waiters)(struct cport_port *port);
 };
 

@@ -29,8 +29,8 @@ struct dir {
 };
 
 struct cport_handle {
-    struct cport_port *port; /* constant while attached; the slab's link while free */
-    uintptr_t key;           /* constant while attached */
+    uintptr_t key;           /* constant while attached; the slab's link while free */
+    struct cport_port *port; /* constant while attached, and readable afterwards */
     cport_os_handle fd;      /* constant while attached */
     uint32_t generation;     /* kept, and raised, from one life to the next */
     struct dir rd;           /* accept, recv */
@@ -68,9 +68,10 @@ void handle_accept_starved(struct op *op, int error, uint32_t raw, struct harves
 /* The descriptor is closed: the close op's event, then the handle is free. */
 void handle_closed(struct cport_handle *h, struct harvest *out);
 
-/* For the core's own files. */
+/* For the core's own files. Submit takes an op whose kind, flags and arguments are set. */
 int handle_submit(struct cport_handle *h, struct op *op);
 int handle_cancel(struct op *op);
+/* The pause of an accept is over (state OP_RESUMED): start it again. */
 void handle_accept_resume(struct op *op);
 
 static inline struct dir *handle_dir(struct cport_handle *h, const struct op *op)

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 
 #include "cport/cport.h"
-#include "mpsc.h"
+#include "postbox.h"
 #include "wheel.h"
 
 /* The caller's object has the type cport_op; the overlay may alias it. (MSVC never assumes otherwise.) */
@@ -61,7 +61,7 @@ struct op {
     void *user; /* caller */
     union {
         struct op *next; /* in whatever queue it is */
-        struct mpsc_node link;
+        struct post_node link;
     };
     union {
         struct cport_handle *handle; /* constant from submit to final */

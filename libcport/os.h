@@ -29,6 +29,9 @@ static inline os_thread_id os_thread_self(void)
 uint32_t os_processors(void);
 int64_t os_now_ns(void);
 const char *os_env(const char *name);
+void os_yield(void);
+/* Calls fn in a thread that ends, if that thread called this. */
+void os_at_thread_exit(void (*fn)(void));
 
 /* Parks the calling thread until *word is not `value` any more and someone wakes it, or timeout_ns has passed (< 0: for ever).
  * May return early. */
@@ -39,10 +42,14 @@ void os_futex_wake(_Atomic uint32_t *word);
 void *os_alloc(size_t size, size_t align);
 void os_free(void *memory);
 
-/* Sockets: 0 or an error code. */
+/* Sockets: what differs between systems. 0, or an error code. socket.c has the rest. */
 int os_socket_start(void); /* once per process, lazily: Winsock */
+int os_socket_open(int family, cport_os_handle *ret_fd);
 int os_socket_set_abort(cport_os_handle fd);
-/* The raw error of the calling thread's last system call on a socket. */
-int os_socket_error(void);
+/* A server's address reuse: rebinding at once works, a second listener does not. */
+int os_socket_set_reuse(cport_os_handle fd);
+int os_socket_set_reuse_port(cport_os_handle fd);
+int os_socket_set_user_timeout(cport_os_handle fd, uint32_t timeout_ms);
+int os_socket_error(void); /* the error code of the calling thread's last socket call */
 
 #endif

@@ -11,9 +11,8 @@
 #include "backend.h"
 #include "bufs.h"
 #include "handle.h"
-#include "list.h"
-#include "mpsc.h"
 #include "os.h"
+#include "postbox.h"
 #include "slab.h"
 #include "vec.h"
 
@@ -35,11 +34,35 @@ static inline void harvest_put(
     out->ev[out->n++] = (cport_event){(cport_op *)(void *)op, key, result, flags, aux};
 }
 
-/* Ops with an event to be dequeued, oldest first. */
+/* Ops with an event to be dequeued, oldest first. The head is atomic for ready_empty alone. */
 struct ready {
-    struct op *head;
+    _Atomic(struct op *) head;
     struct op *tail;
 };
+
+/* Without the port's lock: an event that happened before the call (under a common lock) is seen. */
+static inline bool ready_empty(const struct ready *ready)
+{
+    return atomic_load_explicit(&((struct ready *)(uintptr_t)ready)->head, memory_order_relaxed) == NULL;
+}
+
+static inline void ready_push(struct ready *ready, struct op *op)
+{
+    op->next = NULL;
+    if (ready_empty(ready))
+        atomic_store_explicit(&ready->head, op, memory_order_relaxed);
+    else
+        ready->tail->next = op;
+    ready->tail = op;
+}
+
+static inline struct op *ready_pop(struct ready *ready)
+{
+    struct op *op = atomic_load_explicit(&ready->head, memory_order_relaxed);
+    if (op)
+        atomic_store_explicit(&ready->head, op->next, memory_order_relaxed);
+    return op;
+}
 
 /* The table from descriptors to handles: descriptor events and second attaches are looked up here. Chunked, so that readers
  * need no lock while it grows. */
@@ -49,17 +72,19 @@ struct fdmap {
     _Atomic(struct fdmap_chunk *) chunks[FDMAP_CHUNKS];
 };
 
-struct waiter; /* a thread in cport_wait on a shared port: wait_shared.c */
+struct member; /* a thread as a shared port knows it: wait_shared.c */
 
 /* Everything about several threads on one port. */
 struct crew {
-    uint32_t concurrency;
+    uint32_t concurrency;   /* constant after open */
     uint32_t active;        /* threads between a wait that returned events and their next */
     uint32_t inside;        /* threads inside cport_wait */
-    struct waiter *newest;  /* parked threads, newest first */
-    struct waiter *leader;  /* the thread that polls the engine, if any */
-    bool leader_polls;      /* it is, or is about to be, inside the engine */
+    struct member *newest;  /* parked threads, newest first */
+    struct member *leader;  /* the thread that polls the engine, if any */
+    struct member *holder;  /* a thread that has harvested events and waits for a slot to run with them */
+    struct member *members; /* threads whose last wait was here; under the process-wide lock */
     bool closing;
+    _Atomic uint32_t left; /* raised when a closing port's last waiter leaves */
 };
 
 struct cport_port {
@@ -73,7 +98,7 @@ struct cport_port {
 
     struct ready ready;
     struct wheel wheel;
-    uint64_t wheel_next_ns;
+    unsigned unpolled; /* SINGLE: waits in a row that the ready list filled alone */
 
     struct lock lock;
     struct crew crew;
@@ -93,8 +118,7 @@ struct cport_port {
     cport_port_stats stats;
 
     /* Written by other threads of a SINGLE port: a cache line of its own. */
-    _Alignas(64) struct mpsc posts;
-    _Atomic int asleep;     /* the owner is, or is about to be, inside the engine's wait */
+    _Alignas(64) struct postbox posts;
     _Atomic int wake_asked; /* shared ports use it too */
 };
 
@@ -128,34 +152,50 @@ static inline void handle_unlock(struct cport_handle *h)
 }
 
 /* Counters are read from any thread; only shared ports have several writers. */
-static inline void port_count(const struct cport_port *port, uint64_t *counter)
+static inline void port_count_n(const struct cport_port *port, uint64_t *counter, uint64_t n)
 {
     _Atomic uint64_t *c = (_Atomic uint64_t *)counter;
     if (port->shared)
-        atomic_fetch_add_explicit(c, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(c, n, memory_order_relaxed);
     else
         atomic_store_explicit(
-            c, atomic_load_explicit(c, memory_order_relaxed) + 1, memory_order_relaxed);
+            c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
-/* Queues the event of op: result, key, event_flags and aux are set. Takes the port's lock and may wake a waiter. */
+static inline void port_count(const struct cport_port *port, uint64_t *counter)
+{
+    port_count_n(port, counter, 1);
+}
+
+/* Queues the event of op: result, key, event_flags and aux are set. Takes the port's lock and may wake a waiter.
+ * The locked form is for callers that hold that lock already. */
 void port_ready(struct cport_port *port, struct op *op);
+void port_ready_locked(struct cport_port *port, struct op *op);
 /* Moves events from the ready list into out; the port's lock is held. */
 void port_take_ready(struct cport_port *port, struct harvest *out);
-/* Tells the engine's waiting thread that there is something new for it (its own lists, an earlier timer). */
-void port_kick(struct cport_port *port);
+/* The event of an op that was ready goes into out: the op is free again, or a periodic timer is armed anew. The port's lock is
+ * held. */
+void port_deliver(struct cport_port *port, struct op *op, struct harvest *out);
+/* The waiting thread shall look again: there is an earlier timer, or engine work that needs no event. The port's lock is
+ * held. */
+void port_kick_locked(struct cport_port *port);
 
-/* Timers: the port's lock is held. Expire queues what is due at now_ns and returns paused accepts, chained by next. */
+/* Timers; the port's lock is held. Expire queues what is due at now_ns and returns paused accepts, chained by next, for
+ * port_resume once the lock has been released. */
 void port_arm(struct cport_port *port, struct wheel_node *node, int64_t deadline_ns);
-void port_disarm(struct cport_port *port, struct wheel_node *node);
 struct op *port_expire(struct cport_port *port, int64_t now_ns);
-/* How long the engine may wait before a timer is due: at most limit_ns (< 0: for ever). */
-int64_t port_until_timer(struct cport_port *port, int64_t limit_ns);
+void port_resume(struct op *accepts);
+/* How long the engine may wait until a timer is due, at most limit_ns (< 0: for ever). */
+int64_t port_until_timer(struct cport_port *port, int64_t now_ns, int64_t limit_ns);
+int timer_cancel(struct op *op);
 
 int port_wait_single(struct cport_port *port, cport_event *ev, unsigned max, int64_t timeout_ns);
 int port_wait_shared(struct cport_port *port, cport_event *ev, unsigned max, int64_t timeout_ns);
-void port_wake_shared(struct cport_port *port);
-int port_close_shared(struct cport_port *port);
+/* The rest of wait_shared.c; the port's lock is held, except in close, which waits until every waiter has left. */
+void crew_more_work(struct cport_port *port);
+void crew_kick(struct cport_port *port);
+void crew_wake(struct cport_port *port);
+void crew_close(struct cport_port *port);
 
 struct vec *port_vec(struct cport_port *port);
 void port_vec_free(struct cport_port *port, struct vec *vec);

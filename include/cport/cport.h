@@ -88,14 +88,16 @@ typedef struct cport_event {
 
 /* One piece of memory of a vectored operation. Layout of struct iovec, or of WSABUF. */
 #ifdef _WIN32
+typedef unsigned long cport_buf_len;
 typedef struct cport_buf {
-    unsigned long len;
+    cport_buf_len len;
     void *base;
 } cport_buf;
 #else
+typedef size_t cport_buf_len;
 typedef struct cport_buf {
     void *base;
-    size_t len;
+    cport_buf_len len;
 } cport_buf;
 #endif
 
@@ -203,7 +205,7 @@ typedef struct cport_port_stats {
     uint64_t inline_done;     /* operations that were done in their own submit, without an event */
     uint64_t system_waits;    /* system calls made to wait for, or harvest, completions */
     uint64_t wakeups;         /* system calls made to wake a waiting thread */
-    uint64_t posts;           /* packets posted */
+    uint64_t posts;           /* posted packets handed out */
     uint64_t accept_aborted;  /* connections that vanished before they were accepted */
     uint64_t accept_pauses;   /* times that a multishot accept paused for want of descriptors or memory */
     uint64_t handovers;       /* slots freed by cport_blocking_begin */

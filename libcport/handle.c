@@ -1,0 +1,442 @@
+/*
+ * handle.c: the life of operations on a handle: submit, order per direction, final, cancel, close.
+ */
+#include "handle.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "port.h"
+
+static struct cport_handle *handle_alloc(struct cport_port *port)
+{
+    port_lock(port);
+    struct cport_handle *h = slab_alloc(&port->handles);
+    if (h) {
+        port->handles_live++;
+        h->port = port;
+    }
+    port_unlock(port);
+    return h;
+}
+
+static void handle_drop(struct cport_port *port, struct cport_handle *h)
+{
+    h->generation++;
+    h->state = HANDLE_FREE;
+    port_lock(port);
+    port->handles_live--;
+    slab_free(&port->handles, h);
+    port_unlock(port);
+}
+
+static void dir_append(struct dir *d, struct op *op)
+{
+    op->next = NULL;
+    if (d->head)
+        d->tail->next = op;
+    else
+        d->head = op;
+    d->tail = op;
+}
+
+static void dir_pop(struct dir *d)
+{
+    d->head = d->head->next;
+    if (!d->head)
+        d->tail = NULL;
+}
+
+/* Removes an op that is not the head. */
+static void dir_remove(struct dir *d, struct op *op)
+{
+    struct op *before = d->head;
+    while (before->next != op)
+        before = before->next;
+    before->next = op->next;
+    if (d->tail == op)
+        d->tail = before;
+}
+
+static void polls_remove(struct cport_handle *h, struct op *op)
+{
+    struct op **link = &h->polls;
+    while (*link != op)
+        link = &(*link)->next;
+    *link = op->next;
+}
+
+/* Gives back what the op captured or counted at its submit. */
+static void op_release(struct cport_port *port, struct op *op)
+{
+    if (op->bits & OP_CAPTURED) {
+        op->bits &= (uint16_t)~OP_CAPTURED;
+        port_vec_free(port, op->kind == OP_CONNECT ? op->connect.address : op->io.vec);
+    }
+    if (op->kind == OP_RECV_POOLED)
+        atomic_fetch_sub_explicit(&op->io.pool->receives, 1, memory_order_relaxed);
+}
+
+/* The op is in no queue any more: its event goes out, and with it the op. Never past events that are ready already: an
+ * earlier one of this handle may be among them. */
+static void op_emit(struct cport_handle *h, struct op *op, int64_t result, struct harvest *out)
+{
+    op->result = result;
+    if (out && !harvest_full(out) && ready_empty(&h->port->ready)) {
+        op_set_state(op, OP_FREE);
+        harvest_put(out, op, h->key, result, op->event_flags, op->aux);
+        return;
+    }
+    op->key = h->key;
+    op_set_state(op, OP_READY);
+    port_ready(h->port, op);
+}
+
+/* Starts the head, and goes on to the next as long as heads end at once. */
+static void dir_start(struct cport_handle *h, struct dir *d, struct harvest *out)
+{
+    struct op *op;
+    while ((op = d->head) != NULL) {
+        int64_t result = CPORT_ECANCELED;
+        if (!(op->bits & OP_CANCELLED)) {
+            op_set_state(op, OP_STARTED);
+            int r = h->port->backend->start(op);
+            if (r == START_PENDING)
+                return;
+            result = r == START_DONE ? op->result : r;
+        }
+        dir_pop(d);
+        op_release(h->port, op);
+        h->pending--;
+        op_emit(h, op, result, out);
+    }
+}
+
+static void finish_closing(struct cport_handle *h, struct harvest *out)
+{
+    if (h->state != HANDLE_CLOSING || h->pending)
+        return;
+    h->state = HANDLE_CLOSED;
+    fdmap_clear(h->port, h->fd);
+    if (h->port->backend->close_handle(h) == START_DONE)
+        handle_closed(h, out);
+}
+
+void handle_closed(struct cport_handle *h, struct harvest *out)
+{
+    struct cport_port *port = h->port;
+    struct op *op = h->close_op;
+    uintptr_t key = h->key;
+
+    /* Free before the event is out: whoever dequeues it may close the port. */
+    handle_drop(port, h);
+    op->result = 0;
+    if (out && !harvest_full(out) && ready_empty(&port->ready)) {
+        op_set_state(op, OP_FREE);
+        harvest_put(out, op, key, 0, 0, 0);
+    } else {
+        op->key = key;
+        op_set_state(op, OP_READY);
+        port_ready(port, op);
+    }
+}
+
+void handle_op_final(struct op *op, int64_t result, struct harvest *out)
+{
+    struct cport_handle *h = op->handle;
+    struct dir *d = NULL;
+    if (op->kind == OP_POLL) {
+        polls_remove(h, op);
+    } else {
+        d = handle_dir(h, op);
+        assert(d->head == op);
+        dir_pop(d);
+    }
+    op_release(h->port, op);
+    h->pending--;
+    op_emit(h, op, result, out);
+    if (d)
+        dir_start(h, d, out);
+    finish_closing(h, out);
+}
+
+void handle_op_more(struct op *op, int64_t result, uint32_t flags, uint32_t aux, struct harvest *out)
+{
+    harvest_put(out, op, op->handle->key, result, flags | CPORT_MORE, aux);
+}
+
+#define BACKOFF_MIN_NS INT64_C(10000000)
+#define BACKOFF_MAX_NS INT64_C(1000000000)
+
+void handle_accept_starved(struct op *op, int error, uint32_t raw, struct harvest *out)
+{
+    struct cport_port *port = op->handle->port;
+    if (!op_is_multishot(op) || (op->bits & OP_CANCELLED)) {
+        op->aux = raw;
+        handle_op_final(op, error, out);
+        return;
+    }
+    bool told = (op->bits & OP_EPISODE) != 0;
+    int64_t pause = told ? op->accept.backoff_ns * 2 : BACKOFF_MIN_NS;
+    op->accept.backoff_ns = pause < BACKOFF_MAX_NS ? pause : BACKOFF_MAX_NS;
+    op->bits |= OP_EPISODE;
+    op_set_state(op, OP_PAUSED);
+    port_lock(port);
+    port_arm(port, &op->node, port->backend->now_ns() + op->accept.backoff_ns);
+    port_unlock(port);
+    port_count(port, &port->stats.accept_pauses);
+    if (!told)
+        handle_op_more(op, error, 0, raw, out);
+}
+
+void handle_accept_resume(struct op *op)
+{
+    struct cport_handle *h = op->handle;
+    handle_lock(h);
+    /* It is still the head: only this function ends an op in this state. */
+    dir_start(h, &h->rd, NULL);
+    finish_closing(h, NULL);
+    handle_unlock(h);
+}
+
+/* Appends op and starts it if it is the only one of its direction. */
+static int submit_to_dir(struct cport_handle *h, struct op *op)
+{
+    struct dir *d = handle_dir(h, op);
+    bool first = d->head == NULL;
+    dir_append(d, op);
+    h->pending++;
+    if (!first) {
+        op_set_state(op, OP_QUEUED);
+        return START_PENDING;
+    }
+    op_set_state(op, OP_STARTED);
+    int r = h->port->backend->start(op);
+    if (r != START_PENDING) {
+        dir_pop(d);
+        h->pending--;
+    }
+    return r;
+}
+
+static int submit_poll(struct cport_handle *h, struct op *op)
+{
+    op_set_state(op, OP_STARTED);
+    op->next = h->polls;
+    h->polls = op;
+    h->pending++;
+    int r = h->port->backend->start(op);
+    if (r != START_PENDING) {
+        polls_remove(h, op);
+        h->pending--;
+    }
+    return r;
+}
+
+int handle_submit(struct cport_handle *h, struct op *op)
+{
+    struct cport_port *port = h->port;
+    op->handle = h;
+    op->result = 0;
+    op->event_flags = 0;
+    op->aux = 0;
+    op->transferred = 0;
+
+    handle_lock(h);
+    int r = CPORT_ECANCELED;
+    if (h->state == HANDLE_OPEN)
+        r = op->kind == OP_POLL ? submit_poll(h, op) : submit_to_dir(h, op);
+    if (r == START_PENDING) {
+        port_count(port, &port->stats.submitted);
+        handle_unlock(h);
+        return 0;
+    }
+    op_release(port, op);
+    if (r < 0 || (op->flags & CPORT_INLINE_OK)) {
+        op_set_state(op, OP_FREE);
+        if (r == START_DONE) {
+            port_count(port, &port->stats.submitted);
+            port_count(port, &port->stats.inline_done);
+        }
+    } else {
+        port_count(port, &port->stats.submitted);
+        op_emit(h, op, op->result, NULL);
+        r = 0;
+    }
+    handle_unlock(h);
+    return r;
+}
+
+/* Takes a paused accept off the wheel. False: the wheel has let go of it already, and its resume will see OP_CANCELLED. */
+static bool unpause(struct cport_handle *h, struct op *op)
+{
+    bool was_armed;
+    port_lock(h->port);
+    was_armed = wheel_armed(&op->node);
+    if (was_armed)
+        wheel_remove(&h->port->wheel, &op->node);
+    port_unlock(h->port);
+    return was_armed;
+}
+
+/* Asks the engine to end an op that it has, or ends it here where it holds none. */
+static void cancel_started(struct cport_handle *h, struct op *op, struct harvest *out)
+{
+    if (op->bits & OP_CANCELLED)
+        return;
+    op->bits |= OP_CANCELLED;
+    if (op_state(op) == OP_STARTED) {
+        if (h->port->backend->cancel(op) == CANCEL_DONE)
+            handle_op_final(op, CPORT_ECANCELED, out);
+    } else if (unpause(h, op)) {
+        handle_op_final(op, CPORT_ECANCELED, out);
+    }
+}
+
+static void cancel_dir(struct cport_handle *h, struct dir *d)
+{
+    if (!d->head)
+        return;
+    /* The followers end in order when the head has ended. */
+    for (struct op *op = d->head->next; op; op = op->next)
+        op->bits |= OP_CANCELLED;
+    cancel_started(h, d->head, NULL);
+}
+
+static void cancel_pending(struct cport_handle *h)
+{
+    h->pending++; /* keeps a closing handle from finishing under our feet */
+    cancel_dir(h, &h->rd);
+    cancel_dir(h, &h->wr);
+    for (struct op *op = h->polls, *next; op; op = next) {
+        next = op->next;
+        cancel_started(h, op, NULL);
+    }
+    h->pending--;
+    finish_closing(h, NULL);
+}
+
+int handle_cancel(struct op *op)
+{
+    struct cport_handle *h = op->handle;
+    int r = 0;
+    handle_lock(h);
+    switch (op_state(op)) {
+    case OP_QUEUED:
+        dir_remove(handle_dir(h, op), op);
+        op_release(h->port, op);
+        h->pending--;
+        op_emit(h, op, CPORT_ECANCELED, NULL);
+        break;
+    case OP_STARTED:
+    case OP_PAUSED:
+    case OP_RESUMED:
+        cancel_started(h, op, NULL);
+        break;
+    default:
+        r = CPORT_ENOENT;
+    }
+    handle_unlock(h);
+    return r;
+}
+
+int cport_cancel_all(cport_handle *h)
+{
+    if (!h)
+        return CPORT_EINVAL;
+    if (!port_is_mine(h->port))
+        return CPORT_EWRONGTHREAD;
+    handle_lock(h);
+    if (h->state == HANDLE_OPEN)
+        cancel_pending(h);
+    handle_unlock(h);
+    return 0;
+}
+
+int cport_close(cport_handle *h, cport_op *public_op, uint32_t flags)
+{
+    if (!h || !public_op || (flags & ~CPORT_ABORT))
+        return CPORT_EINVAL;
+    if (!port_is_mine(h->port))
+        return CPORT_EWRONGTHREAD;
+    struct op *op = op_of(public_op);
+    if (op_state(op) != OP_FREE)
+        return CPORT_EBUSY;
+
+    handle_lock(h);
+    if (h->state != HANDLE_OPEN) {
+        int r = h->state == HANDLE_FREE ? CPORT_EINVAL : CPORT_EALREADY;
+        handle_unlock(h);
+        return r;
+    }
+    op->kind = OP_CLOSE;
+    op->handle = h;
+    op->flags = flags;
+    op->bits = 0;
+    op->result = 0;
+    op->event_flags = 0;
+    op->aux = 0;
+    op->transferred = 0;
+    op_set_state(op, OP_CLOSING);
+    h->close_op = op;
+    h->state = HANDLE_CLOSING;
+    port_count(h->port, &h->port->stats.submitted);
+    cancel_pending(h);
+    handle_unlock(h);
+    return 0;
+}
+
+int cport_attach(
+    cport_port *port, cport_os_handle fd, uintptr_t key, uint32_t flags, cport_handle **ret_h)
+{
+    if (!port || !ret_h || flags || fd == CPORT_OS_HANDLE_INVALID)
+        return CPORT_EINVAL;
+    if (!port_is_mine(port))
+        return CPORT_EWRONGTHREAD;
+    struct cport_handle *h = handle_alloc(port);
+    if (!h)
+        return CPORT_ENOMEM;
+
+    handle_lock(h); /* a late reader of the handle's last life may be looking at it */
+    h->key = key;
+    h->fd = fd;
+    h->rd = h->wr = (struct dir){NULL, NULL};
+    h->polls = NULL;
+    h->close_op = NULL;
+    h->pending = 0;
+    h->engine_bits = 0;
+    h->engine_next = NULL;
+    h->engine = NULL;
+    int r = fdmap_set(port, fd, h);
+    if (r < 0)
+        goto fail_handle;
+    h->state = HANDLE_OPEN;
+    r = port->backend->attach(h);
+    if (r < 0)
+        goto fail_fdmap;
+    handle_unlock(h);
+    *ret_h = h;
+    return 0;
+
+fail_fdmap:
+    fdmap_clear(port, fd);
+fail_handle:
+    handle_drop(port, h);
+    handle_unlock(h);
+    return r;
+}
+
+cport_os_handle cport_handle_fd(const cport_handle *h)
+{
+    return h->fd;
+}
+
+uintptr_t cport_handle_key(const cport_handle *h)
+{
+    return h->key;
+}
+
+cport_port *cport_handle_port(const cport_handle *h)
+{
+    return h->port;
+}

@@ -1,0 +1,199 @@
+/*
+ * op.c: the calls that start operations: argument checks, capture, and on to handle.c.
+ */
+#include "op.h"
+
+#include <string.h>
+
+#include "port.h"
+
+void cport_op_init(cport_op *op, void *user)
+{
+    *op = (cport_op){.user = user};
+}
+
+int64_t cport_op_result(const cport_op *op)
+{
+    return ((const struct op *)(const void *)op)->result;
+}
+
+size_t cport_op_transferred(const cport_op *op)
+{
+    return ((const struct op *)(const void *)op)->transferred;
+}
+
+/* What all submits check. Sets what is known of the op by then. */
+static int op_begin(
+    cport_handle *h, struct op *op, enum op_kind kind, uint32_t flags, uint32_t flags_known)
+{
+    if (!h || !op || (flags & ~flags_known))
+        return CPORT_EINVAL;
+    if (!port_is_mine(h->port))
+        return CPORT_EWRONGTHREAD;
+    if (op_state(op) != OP_FREE)
+        return CPORT_EBUSY;
+    op->kind = (uint8_t)kind;
+    op->flags = flags;
+    op->bits = 0;
+    return 0;
+}
+
+int cport_accept(cport_handle *listener, cport_op *public_op, uint32_t flags)
+{
+    struct op *op = op_of(public_op);
+    if ((flags & CPORT_MULTISHOT) && (flags & CPORT_INLINE_OK))
+        return CPORT_EINVAL;
+    int r = op_begin(listener, op, OP_ACCEPT, flags, CPORT_MULTISHOT | CPORT_INLINE_OK);
+    if (r < 0)
+        return r;
+    op->accept.backoff_ns = 0;
+    op->node.slot = WHEEL_IDLE;
+    return handle_submit(listener, op);
+}
+
+int cport_connect(cport_handle *h, cport_op *public_op, const struct sockaddr *address,
+    cport_socklen address_len, uint32_t flags)
+{
+    struct op *op = op_of(public_op);
+    if (!address || address_len <= 0 || (size_t)address_len > sizeof(struct sockaddr_storage))
+        return CPORT_EINVAL;
+    int r = op_begin(h, op, OP_CONNECT, flags, CPORT_INLINE_OK);
+    if (r < 0)
+        return r;
+    struct vec *vec = port_vec(h->port);
+    if (!vec)
+        return CPORT_ENOMEM;
+    memcpy(&vec->address, address, (size_t)address_len);
+    op->connect.address = vec;
+    op->connect.len = address_len;
+    op->bits |= OP_CAPTURED;
+    return handle_submit(h, op);
+}
+
+/* A transfer of one piece of memory. */
+static int submit_plain(cport_handle *h, struct op *op, void *data, size_t len)
+{
+    op->io.base = data;
+    op->io.len = len;
+    return handle_submit(h, op);
+}
+
+/* A transfer of several: the array is the caller's again when this returns. */
+static int submit_pieces(cport_handle *h, struct op *op, const cport_buf *bufs, unsigned count)
+{
+    struct vec *vec = port_vec(h->port);
+    if (!vec)
+        return CPORT_ENOMEM;
+    memcpy(vec->bufs, bufs, count * sizeof(*bufs));
+    vec->first = 0;
+    vec->count = count;
+    op->io.vec = vec;
+    op->io.len = vec_total(bufs, count);
+    op->bits |= OP_CAPTURED;
+    return handle_submit(h, op);
+}
+
+static bool pieces_ok(const cport_buf *bufs, unsigned count)
+{
+    if (!bufs || count == 0 || count > CPORT_BUFS_MAX)
+        return false;
+    size_t total = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if ((!bufs[i].base && bufs[i].len) || bufs[i].len > SIZE_MAX / 2 - total)
+            return false;
+        total += bufs[i].len;
+    }
+    return true;
+}
+
+int cport_recv(cport_handle *h, cport_op *public_op, void *data, size_t len, uint32_t flags)
+{
+    struct op *op = op_of(public_op);
+    if (!data && len)
+        return CPORT_EINVAL;
+    int r = op_begin(h, op, OP_RECV, flags, CPORT_RECV_ALL | CPORT_INLINE_OK);
+    return r < 0 ? r : submit_plain(h, op, data, len);
+}
+
+int cport_recvv(
+    cport_handle *h, cport_op *public_op, const cport_buf *bufs, unsigned count, uint32_t flags)
+{
+    struct op *op = op_of(public_op);
+    if (!pieces_ok(bufs, count))
+        return CPORT_EINVAL;
+    int r = op_begin(h, op, OP_RECVV, flags, CPORT_RECV_ALL | CPORT_INLINE_OK);
+    return r < 0 ? r : submit_pieces(h, op, bufs, count);
+}
+
+int cport_recv_pooled(cport_handle *h, cport_op *public_op, cport_bufs *pool, uint32_t flags)
+{
+    struct op *op = op_of(public_op);
+    if (!pool || (h && pool->port != h->port))
+        return CPORT_EINVAL;
+    int r = op_begin(h, op, OP_RECV_POOLED, flags, CPORT_MULTISHOT);
+    if (r < 0)
+        return r;
+    atomic_fetch_add_explicit(&pool->receives, 1, memory_order_relaxed);
+    op->io.pool = pool;
+    op->io.base = NULL;
+    op->io.len = pool->size;
+    return handle_submit(h, op);
+}
+
+int cport_send(cport_handle *h, cport_op *public_op, const void *data, size_t len, uint32_t flags)
+{
+    struct op *op = op_of(public_op);
+    if (!data && len)
+        return CPORT_EINVAL;
+    int r = op_begin(h, op, OP_SEND, flags, CPORT_INLINE_OK);
+    return r < 0 ? r : submit_plain(h, op, (void *)(uintptr_t)data, len);
+}
+
+int cport_sendv(
+    cport_handle *h, cport_op *public_op, const cport_buf *bufs, unsigned count, uint32_t flags)
+{
+    struct op *op = op_of(public_op);
+    if (!pieces_ok(bufs, count))
+        return CPORT_EINVAL;
+    int r = op_begin(h, op, OP_SENDV, flags, CPORT_INLINE_OK);
+    return r < 0 ? r : submit_pieces(h, op, bufs, count);
+}
+
+int cport_shutdown(cport_handle *h, cport_op *public_op, int how)
+{
+    struct op *op = op_of(public_op);
+    if (how < CPORT_SHUT_RECV || how > CPORT_SHUT_BOTH)
+        return CPORT_EINVAL;
+    int r = op_begin(h, op, OP_SHUTDOWN, 0, 0);
+    if (r < 0)
+        return r;
+    op->how = how;
+    return handle_submit(h, op);
+}
+
+int cport_poll(cport_handle *h, cport_op *public_op, uint32_t mask)
+{
+    struct op *op = op_of(public_op);
+    const uint32_t known = CPORT_POLL_IN | CPORT_POLL_OUT | CPORT_POLL_ERR | CPORT_POLL_HUP;
+    if (mask == 0 || (mask & ~known))
+        return CPORT_EINVAL;
+    int r = op_begin(h, op, OP_POLL, 0, 0);
+    if (r < 0)
+        return r;
+    op->poll_mask = mask;
+    return handle_submit(h, op);
+}
+
+int cport_cancel(cport_op *public_op)
+{
+    struct op *op = op_of(public_op);
+    if (!op)
+        return CPORT_EINVAL;
+    uint8_t state = op_state(op);
+    if (state == OP_FREE || state == OP_CLOSING || op->kind == OP_POST)
+        return CPORT_ENOENT;
+    bool timer = op->kind == OP_TIMER;
+    if (!port_is_mine(timer ? op->port : op->handle->port))
+        return CPORT_EWRONGTHREAD;
+    return timer ? timer_cancel(op) : handle_cancel(op);
+}

@@ -1,0 +1,137 @@
+/*
+ * os_posix.c: os.h for Linux.
+ */
+#include <errno.h>
+#include <linux/futex.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "os.h"
+
+#define NS_PER_S INT64_C(1000000000)
+
+uint32_t os_processors(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0)
+        return (uint32_t)CPU_COUNT(&set);
+    /* More processors than a cpu_set_t holds: the machine's count is the nearest there is. */
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (uint32_t)n : 1;
+}
+
+int64_t os_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+const char *os_env(const char *name)
+{
+    return getenv(name);
+}
+
+void os_yield(void)
+{
+    sched_yield();
+}
+
+static pthread_key_t exit_key;
+static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
+
+static void call_exit_fn(void *fn)
+{
+    ((void (*)(void))(uintptr_t)fn)();
+}
+
+static void make_exit_key(void)
+{
+    pthread_key_create(&exit_key, call_exit_fn);
+}
+
+void os_at_thread_exit(void (*fn)(void))
+{
+    pthread_once(&exit_once, make_exit_key);
+    pthread_setspecific(exit_key, (void *)(uintptr_t)fn);
+}
+
+void os_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t timeout_ns)
+{
+    struct timespec timeout = {(time_t)(timeout_ns / NS_PER_S), (long)(timeout_ns % NS_PER_S)};
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, timeout_ns < 0 ? NULL : &timeout, NULL, 0);
+}
+
+void os_futex_wake(_Atomic uint32_t *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+void *os_alloc(size_t size, size_t align)
+{
+    void *memory;
+    size_t least = align < sizeof(void *) ? sizeof(void *) : align;
+    return posix_memalign(&memory, least, size) == 0 ? memory : NULL;
+}
+
+void os_free(void *memory)
+{
+    free(memory);
+}
+
+int os_socket_start(void)
+{
+    return 0;
+}
+
+int os_socket_error(void)
+{
+    return error_from_errno(errno);
+}
+
+int os_socket_open(int family, cport_os_handle *ret_fd)
+{
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+    if (fd < 0)
+        return os_socket_error();
+    *ret_fd = fd;
+    return 0;
+}
+
+int cport_socket_close(cport_os_handle fd)
+{
+    /* EINTR leaves the descriptor closed on Linux: closing again could hit somebody else's. */
+    return close(fd) < 0 && errno != EINTR ? os_socket_error() : 0;
+}
+
+static int set_int(cport_os_handle fd, int level, int name, int value)
+{
+    return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? os_socket_error() : 0;
+}
+
+int os_socket_set_abort(cport_os_handle fd)
+{
+    struct linger linger = {.l_onoff = 1, .l_linger = 0};
+    return setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) < 0 ? os_socket_error() : 0;
+}
+
+int os_socket_set_reuse(cport_os_handle fd)
+{
+    return set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+}
+
+int os_socket_set_reuse_port(cport_os_handle fd)
+{
+    return set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+}
+
+int os_socket_set_user_timeout(cport_os_handle fd, uint32_t timeout_ms)
+{
+    return set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)timeout_ms);
+}
