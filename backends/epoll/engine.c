@@ -1,0 +1,338 @@
+/*
+ * engine.c: the epoll engine: edges in, attempts at operations, events out.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "epoll.h"
+#include "error.h"
+
+#define NS_PER_MS   INT64_C(1000000)
+#define NS_PER_S    INT64_C(1000000000)
+#define WAKE_DATUM  UINT64_MAX
+#define CAPS        (CPORT_CAP_SPECULATIVE | CPORT_CAP_SHARED)
+#define EDGE_EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+
+static struct epoll_engine *engine_of(const struct cport_port *port)
+{
+    return port->engine;
+}
+
+static int engine_open(struct cport_port *port, char *reason, size_t reason_size)
+{
+    (void)reason;
+    (void)reason_size;
+    struct epoll_engine *e = port_alloc(port, sizeof(*e), _Alignof(struct epoll_engine));
+    if (!e)
+        return CPORT_ENOMEM;
+    memset(e, 0, sizeof(*e));
+    int r;
+    e->epfd = epoll_create1(EPOLL_CLOEXEC);
+    if (e->epfd < 0) {
+        r = error_from_errno(errno);
+        goto fail_memory;
+    }
+    e->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (e->wake_fd < 0) {
+        r = error_from_errno(errno);
+        goto fail_epfd;
+    }
+    /* Edge-triggered and never read: each write is an edge. */
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = WAKE_DATUM};
+    if (epoll_ctl(e->epfd, EPOLL_CTL_ADD, e->wake_fd, &event) < 0) {
+        r = error_from_errno(errno);
+        goto fail_wake_fd;
+    }
+    lock_init(&e->lock);
+    port->engine = e;
+    port->caps = CAPS;
+    return 0;
+
+fail_wake_fd:
+    close(e->wake_fd);
+fail_epfd:
+    close(e->epfd);
+fail_memory:
+    port_free(port, e, sizeof(*e));
+    return r;
+}
+
+static void engine_close(struct cport_port *port)
+{
+    struct epoll_engine *e = engine_of(port);
+    close(e->wake_fd);
+    close(e->epfd);
+    port_free(port, e, sizeof(*e));
+}
+
+static void wake(struct cport_port *port)
+{
+    uint64_t one = 1;
+    /* A full counter (EAGAIN) has an edge pending anyway. */
+    ssize_t n = write(engine_of(port)->wake_fd, &one, sizeof(one));
+    (void)n;
+}
+
+static uint64_t datum_of(const struct cport_handle *h)
+{
+    return (uint64_t)h->generation << 32 | (uint32_t)h->fd;
+}
+
+static int attach(struct cport_handle *h)
+{
+    struct epoll_event event = {.events = EDGE_EVENTS, .data.u64 = datum_of(h)};
+    h->engine_bits = WR_READY;
+    if (epoll_ctl(engine_of(h->port)->epfd, EPOLL_CTL_ADD, h->fd, &event) == 0)
+        return 0;
+    switch (errno) {
+    case EPERM: /* a regular file or a directory */
+        return CPORT_ENOTSUP;
+    case EBADF:
+        return CPORT_EINVAL;
+    case EEXIST:
+        return CPORT_EALREADY;
+    default:
+        return error_from_errno(errno);
+    }
+}
+
+static void list_lock(struct cport_port *port)
+{
+    if (port->shared)
+        lock_acquire(&engine_of(port)->lock);
+}
+
+static void list_unlock(struct cport_port *port)
+{
+    if (port->shared)
+        lock_release(&engine_of(port)->lock);
+}
+
+/* poll shall go on with h. The handle's lock is held. */
+static void list_add(struct cport_handle *h)
+{
+    struct epoll_engine *e = engine_of(h->port);
+    if (h->engine_bits & LISTED)
+        return;
+    h->engine_bits |= LISTED;
+    h->engine_next = NULL;
+    list_lock(h->port);
+    if (e->listed)
+        e->listed_tail->engine_next = h;
+    else
+        e->listed = h;
+    e->listed_tail = h;
+    list_unlock(h->port);
+}
+
+static struct cport_handle *list_first(struct cport_port *port)
+{
+    list_lock(port);
+    struct cport_handle *h = engine_of(port)->listed;
+    list_unlock(port);
+    return h;
+}
+
+/* Takes h out, if it is listed. The handle's lock is held. */
+static void list_remove(struct cport_handle *h)
+{
+    struct epoll_engine *e = engine_of(h->port);
+    if (!(h->engine_bits & LISTED))
+        return;
+    h->engine_bits &= (uint8_t)~LISTED;
+    list_lock(h->port);
+    struct cport_handle **link = &e->listed, *before = NULL;
+    while (*link != h) {
+        before = *link;
+        link = &before->engine_next;
+    }
+    *link = h->engine_next;
+    if (e->listed_tail == h)
+        e->listed_tail = before;
+    list_unlock(h->port);
+}
+
+static int start(struct op *op)
+{
+    struct cport_handle *h = op->handle;
+    op->engine[0] = 0;
+    bool reads = handle_dir(h, op) == &h->rd && op->kind != OP_POLL;
+    if (op_is_multishot(op)) {
+        /* Its events need room in a harvest: that is for poll to do. */
+        if (h->engine_bits & RD_READY) {
+            list_add(h);
+            port_lock(h->port);
+            port_kick_locked(h->port);
+            port_unlock(h->port);
+        }
+        return START_PENDING;
+    }
+    if (reads && !(h->engine_bits & RD_READY))
+        return START_PENDING;
+    if ((op->kind == OP_SEND || op->kind == OP_SENDV) && !(h->engine_bits & WR_READY))
+        return START_PENDING;
+    return epoll_try(op);
+}
+
+static int cancel(struct op *op)
+{
+    (void)op;
+    return CANCEL_DONE;
+}
+
+static int close_handle(struct cport_handle *h)
+{
+    list_remove(h);
+    /* Before close: a duplicate of the descriptor elsewhere would keep its registration alive for ever. */
+    epoll_ctl(engine_of(h->port)->epfd, EPOLL_CTL_DEL, h->fd, NULL);
+    if (h->close_op->flags & CPORT_ABORT)
+        os_socket_set_abort(h->fd);
+    cport_socket_close(h->fd);
+    return START_DONE;
+}
+
+/* Goes on with one direction as far as readiness and room allow. */
+static void progress(struct cport_handle *h, struct dir *d, unsigned ready_bit, struct harvest *out)
+{
+    struct op *op;
+    while ((h->engine_bits & ready_bit) && (op = d->head) != NULL && op_state(op) == OP_STARTED) {
+        if (harvest_full(out)) {
+            list_add(h);
+            return;
+        }
+        switch (epoll_try(op)) {
+        case START_DONE:
+            handle_op_final(op, op->result, out);
+            break;
+        case TRY_MORE:
+            handle_op_more(op, op->result, op->event_flags, op->aux, out);
+            break;
+        case TRY_STARVED:
+            handle_accept_starved(op, (int)op->result, op->aux, out);
+            return;
+        default:
+            return;
+        }
+    }
+}
+
+static void progress_polls(struct cport_handle *h, struct harvest *out)
+{
+    for (struct op *op = h->polls, *next; op; op = next) {
+        next = op->next;
+        if (harvest_full(out)) {
+            list_add(h);
+            return;
+        }
+        if (epoll_try(op) == START_DONE)
+            handle_op_final(op, op->result, out);
+    }
+}
+
+static void progress_all(struct cport_handle *h, struct harvest *out)
+{
+    if (h->state != HANDLE_OPEN && h->state != HANDLE_CLOSING)
+        return;
+    uint32_t generation = h->generation;
+    progress(h, &h->rd, RD_READY, out);
+    if (h->generation == generation)
+        progress(h, &h->wr, WR_READY, out);
+    if (h->generation == generation && h->polls)
+        progress_polls(h, out);
+}
+
+/* Handles that an earlier poll, or a submit, left to be gone on with. One comes back to the list only when out is full. */
+static void progress_listed(struct cport_port *port, struct harvest *out)
+{
+    struct cport_handle *h;
+    while (!harvest_full(out) && (h = list_first(port)) != NULL) {
+        handle_lock(h);
+        if (h->engine_bits & LISTED) {
+            list_remove(h);
+            progress_all(h, out);
+        }
+        handle_unlock(h);
+    }
+}
+
+static void take_edge(struct cport_port *port, const struct epoll_event *event, struct harvest *out)
+{
+    struct cport_handle *h = fdmap_get(port, (int)(uint32_t)event->data.u64);
+    if (!h)
+        return;
+    handle_lock(h);
+    /* The descriptor may have a new life by now, or the handle may have one under another descriptor. */
+    if (h->state == HANDLE_OPEN && datum_of(h) == event->data.u64) {
+        unsigned bits = 0;
+        if (event->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+            bits |= RD_READY;
+        if (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+            bits |= RD_HUP;
+        if (event->events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+            bits |= WR_READY;
+        h->engine_bits |= (uint8_t)bits;
+        progress_all(h, out);
+    }
+    handle_unlock(h);
+}
+
+static int wait_events(struct epoll_engine *e, int64_t wait_ns)
+{
+    if (wait_ns > 0 && !e->no_pwait2) {
+        struct timespec ts = {(time_t)(wait_ns / NS_PER_S), (long)(wait_ns % NS_PER_S)};
+        int n = epoll_pwait2(e->epfd, e->events, EVENTS_PER_POLL, &ts, NULL);
+        if (n >= 0 || errno != ENOSYS)
+            return n;
+        e->no_pwait2 = true;
+    }
+    int timeout_ms = wait_ns < 0 ? -1 : 0;
+    if (wait_ns > 0) {
+        /* Rounded up: a timer must not be woken for before it is due. */
+        int64_t ms = wait_ns / NS_PER_MS + (wait_ns % NS_PER_MS != 0);
+        timeout_ms = ms > INT32_MAX ? INT32_MAX : (int)ms;
+    }
+    return epoll_wait(e->epfd, e->events, EVENTS_PER_POLL, timeout_ms);
+}
+
+static int poll_engine(struct cport_port *port, struct harvest *out, int64_t wait_ns)
+{
+    struct epoll_engine *e = engine_of(port);
+    if (list_first(port))
+        progress_listed(port, out);
+    if (harvest_full(out))
+        return 0;
+    if (out->n || list_first(port))
+        wait_ns = 0;
+    port_count(port, &port->stats.system_waits);
+    int n = wait_events(e, wait_ns);
+    if (n < 0)
+        return errno == EINTR ? 0 : error_from_errno(errno);
+    for (int i = 0; i < n; i++)
+        if (e->events[i].data.u64 != WAKE_DATUM)
+            take_edge(port, &e->events[i], out);
+    return 0;
+}
+
+static void flush(struct cport_port *port)
+{
+    (void)port; /* everything was tried at its submit */
+}
+
+const struct backend backend_epoll = {
+    .name = "epoll",
+    .id = CPORT_BACKEND_EPOLL,
+    .open = engine_open,
+    .close = engine_close,
+    .attach = attach,
+    .start = start,
+    .cancel = cancel,
+    .close_handle = close_handle,
+    .poll = poll_engine,
+    .flush = flush,
+    .wake = wake,
+    .now_ns = os_now_ns,
+};

@@ -1,0 +1,44 @@
+/*
+ * epoll.h: the epoll engine's own types.
+ *
+ * Ownership. One engine per port. Threading. `epfd` and `wake_fd` are constant. `events` is the polling thread's. The list of
+ * handles with work left is under `lock` on shared ports. A handle's engine_bits are under the handle's lock.
+ *
+ * Edge-triggered: an edge sets RD_READY or WR_READY, and the bit stays until a call says EAGAIN. Operations are tried at submit
+ * while the bit is set, so that the next edge is only waited for when there is really nothing to be had.
+ */
+#ifndef CPORT_EPOLL_H
+#define CPORT_EPOLL_H
+
+#include <sys/epoll.h>
+
+#include "port.h"
+
+#define RD_READY    0x01u /* a receive or accept may find something */
+#define WR_READY    0x02u /* a send may find room */
+#define RD_HUP      0x04u /* the peer has closed: after a short read there is still the end to be read */
+#define LISTED      0x08u /* in engine->listed */
+#define NONBLOCKING 0x10u /* O_NONBLOCK has been set, for accept and connect */
+#define STREAM      0x20u /* SO_TYPE is known to be a stream */
+#define TYPE_KNOWN  0x40u
+
+#define EVENTS_PER_POLL 128
+
+struct epoll_engine {
+    int epfd;
+    int wake_fd;
+    struct lock lock;
+    struct cport_handle *listed; /* handles with RD_READY and an op that poll must go on with, oldest first */
+    struct cport_handle *listed_tail;
+    bool no_pwait2; /* the kernel waits in milliseconds only */
+    struct epoll_event events[EVENTS_PER_POLL];
+};
+
+/* Tries op, the head of its direction, or a poll. START_PENDING: nothing to be had yet, and the edge will tell; START_DONE: as
+ * in backend->start; TRY_MORE: a multishot op has something in op->result, ->event_flags and ->aux, and stays; TRY_STARVED: a
+ * multishot accept met error op->result. */
+#define TRY_MORE    2
+#define TRY_STARVED 3
+int epoll_try(struct op *op);
+
+#endif
