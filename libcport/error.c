@@ -333,7 +333,7 @@ static const struct description *describe(int code)
     static const struct description unknown = {"unknown", "not one of this library's error codes"};
     if (code >= 0)
         return &success;
-    if (code > CPORT_EINVAL || INDEX_OF(code) >= COUNT_OF(descriptions))
+    if (INDEX_OF(code) >= COUNT_OF(descriptions)) /* those above CPORT_EINVAL wrap to huge ones */
         return &unknown;
     return &descriptions[INDEX_OF(code)];
 }

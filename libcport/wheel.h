@@ -23,8 +23,12 @@
 #include <stdint.h>
 
 enum {
-    WHEEL_TICK_SHIFT = 14, /* a tick is 2^14 ns */
-    WHEEL_LEVEL_BITS = 6,  /* a level has 64 slots, so that one word tells which are occupied */
+    /* A tick is 16.4 us. 4000 timers within 4 s, waited for with epoll_pwait2, were late by a
+     * median of 83 us with ticks of 1 us, 89 with 2^13 ns, 93 with 2^14, 101 with 2^15 and 117
+     * with 2^16: up to here the kernel's own slack hides the rounding. 100,000 timers within 1 s
+     * took 68, 49, 29 and 15 thousand waits. Arming and cancelling cost the same with any. */
+    WHEEL_TICK_SHIFT = 14,
+    WHEEL_LEVEL_BITS = 6, /* a level has 64 slots, so that one word tells which are occupied */
     WHEEL_LEVEL_SLOTS = 1 << WHEEL_LEVEL_BITS,
     WHEEL_LEVELS = 9, /* enough for every 64-bit deadline */
     WHEEL_IDLE = 0,   /* the slot of a node that is not armed: a zeroed node is idle */

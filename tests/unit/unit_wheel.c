@@ -120,23 +120,32 @@ static size_t model_expire(struct model *model, uint64_t now_ns)
         model->due[i]->armed = false;
     }
     assert_null(node);
+    /* A timer between this time and the current tick would be taken for overdue. */
+    assert_true(now_ns == UINT64_MAX || model->wheel.current <= now_ns / TICK_NS);
     assert_int_equal(wheel_count(&model->wheel), armed - due);
     model->now_ns = now_ns;
     return due;
 }
 
-/* The time to wait for must not be later than the first timer, and must lie ahead once expire has run. */
-static void model_check_next(struct model *model, bool expired)
+/* The first tick that a timer is due at, UINT64_MAX if there is none. */
+static uint64_t model_first_tick(const struct model *model)
 {
     uint64_t first = UINT64_MAX;
     for (size_t i = 0; i < model->timers_count; i++) {
         if (model->timers[i].armed && model->timers[i].tick < first)
             first = model->timers[i].tick;
     }
-    uint64_t next_ns = wheel_next_ns(&model->wheel);
-    if (first > UINT64_MAX / TICK_NS) /* no timer, or one that is due at the end of time */
-        assert_true(wheel_count(&model->wheel) > 0 || next_ns == UINT64_MAX);
-    else
+    return first;
+}
+
+/* The time to wait for must not be later than the first timer, and must lie ahead once expire has
+ * run. */
+static void model_check_next(const struct model *model, bool expired)
+{
+    uint64_t first = model_first_tick(model), next_ns = wheel_next_ns(&model->wheel);
+    if (first == UINT64_MAX)
+        assert_true(next_ns == UINT64_MAX);
+    else if (first <= UINT64_MAX / TICK_NS) /* else it is due at the end of time */
         assert_true(next_ns <= first * TICK_NS);
     if (expired)
         assert_true(next_ns > model->now_ns || model->now_ns == UINT64_MAX);
@@ -334,8 +343,22 @@ static void the_next_time_is_exact_while_nothing_is_removed(void **state)
     model_open(&model, TIMERS, HOUR_NS);
     for (unsigned i = 0; i < TIMERS; i++)
         model_add(&model, &model.timers[i], HOUR_NS + random_span(&random, 50));
-    while (wheel_count(&model.wheel) > 0)
-        assert_true(model_expire(&model, wheel_next_ns(&model.wheel)) > 0);
+    while (wheel_count(&model.wheel) > 0) {
+        uint64_t next_ns = wheel_next_ns(&model.wheel);
+        assert_true(next_ns == model_first_tick(&model) * TICK_NS);
+        assert_true(model_expire(&model, next_ns) > 0);
+    }
+    model_close(&model);
+}
+
+/* After idling, or a short timer would come down all the levels that an hour takes. */
+static void an_empty_wheel_moves_on_with_time(void **state)
+{
+    (void)state;
+    struct model model;
+    model_open(&model, 1, 0);
+    assert_null(wheel_expire(&model.wheel, HOUR_NS));
+    assert_true(model.wheel.current == HOUR_NS / TICK_NS);
     model_close(&model);
 }
 
@@ -385,6 +408,7 @@ int main(void)
         cmocka_unit_test(equal_deadlines_expire_in_the_order_armed),
         cmocka_unit_test(time_may_jump_ahead),
         cmocka_unit_test(the_next_time_is_exact_while_nothing_is_removed),
+        cmocka_unit_test(an_empty_wheel_moves_on_with_time),
         cmocka_unit_test(random_operations_match_the_model),
         cmocka_unit_test(a_million_timers),
     };
