@@ -2,7 +2,9 @@
 
 #include "os.h"
 
-/* How often a held lock is looked at before the thread goes to sleep. */
+/* How often a held lock is looked at before the thread goes to sleep. Two threads on two processors
+ * that hold the lock for half a microsecond out of 1.1 took 1.7 us a turn without looking, 1.31 with
+ * 10 looks, 1.19 with 30, 1.16 with 100, and 1.16 with 1000. */
 enum { LOOKS_MAX = 100 };
 
 static void processor_relax(void)
