@@ -172,7 +172,7 @@ static int open_auto(struct cport_port *port)
         port->backend = *b;
         int r = (*b)->open(port, why, sizeof(why));
         if (r == 0) {
-            snprintf(port->reason, sizeof(port->reason), "first choice%s%s%s%.100s",
+            snprintf(port->reason, sizeof(port->reason), "first choice%s%s%s%.99s",
                 passed[0] ? " after " : "", passed, why[0] ? "; " : "", why);
             port_log(port, "cport: %s: %s", (*b)->name, port->reason);
             return 0;
