@@ -12,19 +12,19 @@
 
 #ifdef _WIN32
 typedef uint32_t os_thread_id;
-#else
-#include <pthread.h>
-typedef pthread_t os_thread_id;
-#endif
-
-#ifdef _WIN32
 os_thread_id os_thread_self(void);
 #else
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+typedef pthread_t os_thread_id;
 static inline os_thread_id os_thread_self(void)
 {
     return pthread_self();
 }
 #endif
+
 /* The processors that this process may use, at least 1. */
 uint32_t os_processors(void);
 int64_t os_now_ns(void);

@@ -1,14 +1,6 @@
 /*
  * socket.c: helpers that make ordinary sockets and addresses.
  */
-#ifdef _WIN32
-#include <winsock2.h>
-#include <ws2tcpip.h>
-#else
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#endif
 #include <stdio.h>
 #include <string.h>
 

@@ -121,7 +121,7 @@ static void list_add(struct cport_handle *h)
     h->engine_bits |= LISTED;
     h->engine_next = NULL;
     list_lock(h->port);
-    if (e->listed)
+    if (e->listed_tail)
         e->listed_tail->engine_next = h;
     else
         e->listed = h;

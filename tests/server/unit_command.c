@@ -2,6 +2,8 @@
 #include "check.h"
 #include "command.h"
 
+#include <stdio.h>
+
 static bool sound(const char *text)
 {
     struct command command;
@@ -93,8 +95,8 @@ static void format_errors(void **state)
 
 static bool number(const char *digits, int64_t *value)
 {
-    char text[128] = "[Request]\r\nCommand=x\r\nCount=";
-    strcat(text, digits);
+    char text[128];
+    snprintf(text, sizeof text, "[Request]\r\nCommand=x\r\nCount=%s", digits);
     struct command command = parsed(text);
     return command_i64(&command, "Count", value);
 }

@@ -59,7 +59,8 @@ static void check_played(
     struct session *session, const struct script *script, const char *how, size_t a, size_t b)
 {
     struct bytes out = buffer_bytes(&session->out);
-    if (out.len != script->out_len || memcmp(out.data, script->out, out.len) != 0 ||
+    if (out.len != script->out_len ||
+        (out.data != NULL && memcmp(out.data, script->out, out.len) != 0) ||
         session->closed != script->closes)
         fail_msg("%s %zu %zu: other answers (%zu bytes, expected %zu)", how, a, b, out.len,
             script->out_len);
