@@ -63,7 +63,7 @@ typedef socklen_t cport_socklen;
 #define CPORT_OS_HANDLE_INVALID ((cport_os_handle)-1)
 
 typedef struct cport_port cport_port;     /* a completion port: queue of events, stack of waiters */
-typedef struct cport_handle cport_handle; /* a socket attached to a port; gone with its close event */
+typedef struct cport_handle cport_handle; /* a socket on a port; gone with its close event */
 typedef struct cport_bufs cport_bufs;     /* a pool of receive buffers shared by many handles */
 
 /* One operation in flight. Zero it, or cport_op_init, before its first use; after a final event it can be used
@@ -77,13 +77,15 @@ typedef struct cport_op {
     uint64_t engine[15]; /* engine: opaque */
 } cport_op;
 
+#define CPORT_CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+
 /* One dequeued packet, a plain value. */
 typedef struct cport_event {
-    cport_op *op;    /* the operation, or what was posted */
-    uintptr_t key;   /* the handle's key, or what was posted; 0 for timers */
-    int64_t result;  /* >= 0: bytes, a new socket, a timer's overrun count; < 0: an error code */
-    uint32_t flags;  /* CPORT_MORE, CPORT_BUFFER */
-    uint32_t aux;    /* with CPORT_BUFFER the buffer's id; with a failed operation the raw system error */
+    cport_op *op;   /* the operation, or what was posted */
+    uintptr_t key;  /* the handle's key, or what was posted; 0 for timers */
+    int64_t result; /* >= 0: bytes, a new socket, a timer's overrun count; < 0: an error code */
+    uint32_t flags; /* CPORT_MORE, CPORT_BUFFER */
+    uint32_t aux;   /* CPORT_BUFFER: the buffer's id; failed: the raw system error */
 } cport_event;
 
 /* One piece of memory of a vectored operation. Layout of struct iovec, or of WSABUF. */
@@ -108,8 +110,6 @@ typedef struct cport_allocator {
     void (*free)(void *ctx, void *memory, size_t size);
     void *ctx;
 } cport_allocator;
-
-#define CPORT_CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 /* ---- Errors ----------------------------------------------------------------------------------------------- */
 
@@ -152,35 +152,35 @@ CPORT_API const char *cport_version(void);
 
 /* ---- Ports ------------------------------------------------------------------------------------------------ */
 
-#define CPORT_BACKEND_AUTO     0u
-#define CPORT_BACKEND_IO_URING 1u
-#define CPORT_BACKEND_EPOLL    2u
-#define CPORT_BACKEND_IOCP     3u
+#define CPORT_BACKEND_AUTO         0u
+#define CPORT_BACKEND_IO_URING     1u
+#define CPORT_BACKEND_EPOLL        2u
+#define CPORT_BACKEND_IOCP         3u
 
-#define CPORT_PORT_SINGLE 0x1u /* one owner thread: no locks, and the fastest engine where there is one */
+#define CPORT_PORT_SINGLE          0x1u /* one owner thread: no locks, and the fastest engine there is */
 
 /* Capabilities: what a port can do, and, in allow_caps, what it may do. */
-#define CPORT_CAP_MULTISHOT_ACCEPT ((uint64_t)1 << 0) /* the kernel itself keeps an accept armed */
-#define CPORT_CAP_MULTISHOT_RECV   ((uint64_t)1 << 1) /* the kernel itself keeps a pooled receive armed */
-#define CPORT_CAP_BUFFER_RINGS     ((uint64_t)1 << 2) /* the kernel itself picks pool buffers */
-#define CPORT_CAP_DEFER_TASKRUN    ((uint64_t)1 << 3) /* io_uring completes only inside the owner's wait */
+#define CPORT_CAP_MULTISHOT_ACCEPT ((uint64_t)1 << 0) /* the kernel keeps an accept armed */
+#define CPORT_CAP_MULTISHOT_RECV   ((uint64_t)1 << 1) /* the kernel keeps a pooled receive armed */
+#define CPORT_CAP_BUFFER_RINGS     ((uint64_t)1 << 2) /* the kernel picks pool buffers */
+#define CPORT_CAP_DEFER_TASKRUN    ((uint64_t)1 << 3) /* io_uring completes inside the wait only */
 #define CPORT_CAP_REGISTERED_RING  ((uint64_t)1 << 4) /* io_uring's own descriptor is registered */
-#define CPORT_CAP_CANCEL_BY_HANDLE ((uint64_t)1 << 5) /* one request cancels all that a handle has */
+#define CPORT_CAP_CANCEL_BY_HANDLE ((uint64_t)1 << 5) /* one request cancels all of a handle */
 #define CPORT_CAP_SPECULATIVE      ((uint64_t)1 << 6) /* operations are tried at submit */
-#define CPORT_CAP_SKIP_ON_SUCCESS  ((uint64_t)1 << 7) /* IOCP: no packet where the call succeeds at once */
+#define CPORT_CAP_SKIP_ON_SUCCESS  ((uint64_t)1 << 7) /* IOCP: no packet for instant success */
 #define CPORT_CAP_SHARED           ((uint64_t)1 << 8) /* the port takes several threads */
 #define CPORT_CAP_NONE             ((uint64_t)1 << 63) /* in allow_caps: no optional capability at all */
 
 typedef struct cport_port_options {
     uint32_t size;        /* sizeof(cport_port_options) */
     uint32_t flags;       /* CPORT_PORT_… */
-    uint32_t backend;     /* CPORT_BACKEND_…; AUTO looks at the environment's CPORT_BACKEND first */
-    uint32_t concurrency; /* threads that may run handlers at once; 0: the processors this process may use */
-    uint32_t entries;     /* operations that one wait can start together; 0: 1024. A hint, never a limit */
+    uint32_t backend;     /* CPORT_BACKEND_…; AUTO looks at $CPORT_BACKEND first */
+    uint32_t concurrency; /* threads that may run at once; 0: the processors of this process */
+    uint32_t entries;     /* operations that one wait starts together; 0: 1024. A hint, no limit */
     uint32_t reserved;    /* 0 */
-    uint64_t allow_caps;  /* 0: all. Otherwise the CPORT_CAP_… that may be used, for tests and for caution */
-    const cport_allocator *allocator; /* NULL: the C library's. Copied */
-    void (*log)(void *ctx, const char *line); /* NULL: silent. Called from any thread that calls the port */
+    uint64_t allow_caps;  /* 0: all; else those that may be used, for tests and for caution */
+    const cport_allocator *allocator;         /* NULL: the C library's. Copied */
+    void (*log)(void *ctx, const char *line); /* NULL: silent. From any calling thread */
     void *log_ctx;
 } cport_port_options;
 
@@ -200,15 +200,15 @@ typedef struct cport_port_info {
 typedef struct cport_port_stats {
     uint32_t size; /* sizeof(cport_port_stats), set before the call */
     uint32_t reserved;
-    uint64_t submitted;       /* operations accepted */
-    uint64_t events;          /* events handed out */
-    uint64_t inline_done;     /* operations that were done in their own submit, without an event */
-    uint64_t system_waits;    /* system calls made to wait for, or harvest, completions */
-    uint64_t wakeups;         /* system calls made to wake a waiting thread */
-    uint64_t posts;           /* posted packets handed out */
-    uint64_t accept_aborted;  /* connections that vanished before they were accepted */
-    uint64_t accept_pauses;   /* times that a multishot accept paused for want of descriptors or memory */
-    uint64_t handovers;       /* slots freed by cport_blocking_begin */
+    uint64_t submitted;      /* operations accepted */
+    uint64_t events;         /* events handed out */
+    uint64_t inline_done;    /* operations that were done in their own submit, without an event */
+    uint64_t system_waits;   /* system calls made to wait for, or harvest, completions */
+    uint64_t wakeups;        /* system calls made to wake a waiting thread */
+    uint64_t posts;          /* posted packets handed out */
+    uint64_t accept_aborted; /* connections that vanished before they were accepted */
+    uint64_t accept_pauses;  /* pauses of multishot accepts for want of descriptors or memory */
+    uint64_t handovers;      /* slots freed by cport_blocking_begin */
 } cport_port_stats;
 
 /* cport_port_open: opens a port. NULL options: AUTO backend, shared, concurrency 0.
@@ -299,17 +299,17 @@ CPORT_API cport_port *cport_handle_port(const cport_handle *h);
  * A handle takes any number of operations at once: receives complete, and sends go out, in the order of the calls.
  */
 
-#define CPORT_INLINE_OK 0x1u /* if it is done at once return 1 and queue no event: not for multishot */
-#define CPORT_MULTISHOT 0x2u /* stay armed: an event with CPORT_MORE each time, until cancel, close or an error */
-#define CPORT_RECV_ALL  0x4u /* fill the buffer; less only at end-of-stream (the bytes so far) or with an error */
+#define CPORT_INLINE_OK 0x1u /* if done at once, return 1 and queue no event. Not for multishot */
+#define CPORT_MULTISHOT 0x2u /* stay armed: events with CPORT_MORE, until cancel, close or error */
+#define CPORT_RECV_ALL  0x4u /* fill the buffer; less only at end-of-stream or with an error */
 #define CPORT_ABORT     0x8u /* cport_close: reset instead of finishing */
 
 /* In cport_event.flags. */
-#define CPORT_MORE   0x1u /* the op stays armed and will have further events */
-#define CPORT_BUFFER 0x2u /* aux is the id of a pool buffer that now belongs to the caller: cport_bufs_return */
+#define CPORT_MORE      0x1u /* the op stays armed and will have further events */
+#define CPORT_BUFFER    0x2u /* aux is a pool buffer, the caller's now: see cport_bufs_return */
 
 /* Most pieces in one vectored operation. */
-#define CPORT_BUFS_MAX 64u
+#define CPORT_BUFS_MAX  64u
 
 /* Zeroes an op and sets its user pointer. Never on an op in flight. */
 CPORT_API void cport_op_init(cport_op *op, void *user);
@@ -327,8 +327,8 @@ CPORT_API int cport_accept(cport_handle *listener, cport_op *op, uint32_t flags)
 
 /* cport_connect: result = 0, or CPORT_ECONNREFUSED, CPORT_ENETUNREACH, CPORT_EHOSTUNREACH, CPORT_ETIMEDOUT, … Flags:
  * CPORT_INLINE_OK. */
-CPORT_API int cport_connect(
-    cport_handle *h, cport_op *op, const struct sockaddr *address, cport_socklen address_len, uint32_t flags);
+CPORT_API int cport_connect(cport_handle *h, cport_op *op, const struct sockaddr *address,
+    cport_socklen address_len, uint32_t flags);
 
 /* cport_recv: result = bytes, at least 1; 0 end-of-stream; CPORT_ECONNRESET. len 0: result 0 as soon as there is
  * something to read (or the end, or an error to be had), and takes nothing. Flags: CPORT_RECV_ALL, CPORT_INLINE_OK.
@@ -345,7 +345,8 @@ CPORT_API int cport_recv_pooled(cport_handle *h, cport_op *op, cport_bufs *pool,
 /* cport_send: result = len, when the kernel has taken all of it, or an error; cport_op_transferred tells how much went
  * out before the error. Never raises SIGPIPE. Flags: CPORT_INLINE_OK.
  * cport_sendv: the same from up to CPORT_BUFS_MAX pieces. */
-CPORT_API int cport_send(cport_handle *h, cport_op *op, const void *data, size_t len, uint32_t flags);
+CPORT_API int cport_send(
+    cport_handle *h, cport_op *op, const void *data, size_t len, uint32_t flags);
 CPORT_API int cport_sendv(
     cport_handle *h, cport_op *op, const cport_buf *bufs, unsigned count, uint32_t flags);
 
@@ -390,7 +391,8 @@ CPORT_API int cport_timer_rearm(cport_op *op, int64_t deadline_ns);
 
 /* cport_bufs_open: count buffers (1 to 32768) of size bytes (1 to 1 MiB) for cport_recv_pooled on this port.
  * Thread: owner, or any. Blocks: no. Returns: 0; CPORT_EINVAL; CPORT_ENOMEM; CPORT_EWRONGTHREAD. Since: 0.1. */
-CPORT_API int cport_bufs_open(cport_port *port, uint32_t size, uint32_t count, cport_bufs **ret_pool);
+CPORT_API int cport_bufs_open(
+    cport_port *port, uint32_t size, uint32_t count, cport_bufs **ret_pool);
 
 /* cport_bufs_close: frees the pool. Buffers that the caller still holds are gone with it.
  * Thread: owner, or any. Blocks: no. Returns: 0; CPORT_EBUSY receives use it; CPORT_EWRONGTHREAD. Since: 0.1. */
@@ -407,7 +409,7 @@ CPORT_API int cport_bufs_return(cport_bufs *pool, uint32_t id);
 /* ---- Sockets ---------------------------------------------------------------------------------------------- */
 
 #define CPORT_SOCKET_NODELAY    0x1u /* TCP_NODELAY; accepted sockets inherit it */
-#define CPORT_SOCKET_REUSE_PORT 0x2u /* several listeners share the address, where the system balances them */
+#define CPORT_SOCKET_REUSE_PORT 0x2u /* listeners share the address, if the system balances them */
 #define CPORT_SOCKET_KEEPALIVE  0x4u
 #define CPORT_SOCKET_V6ONLY     0x8u /* an IPv6 listener takes IPv6 only; otherwise it takes both */
 
@@ -422,8 +424,8 @@ typedef struct cport_socket_options {
 
 /* cport_address: a numeric IPv4 or IPv6 address ("127.0.0.1", "::1", "*" any IPv4, "[::]" brackets allowed) and a port as a
  * socket address. Thread: any. Blocks: no. Returns: 0; CPORT_EINVAL. Since: 0.1. */
-CPORT_API int cport_address(
-    const char *host, uint16_t tcp_port, struct sockaddr_storage *ret_address, cport_socklen *ret_len);
+CPORT_API int cport_address(const char *host, uint16_t tcp_port,
+    struct sockaddr_storage *ret_address, cport_socklen *ret_len);
 
 /* cport_address_text: "127.0.0.1:80" or "[::1]:80" into text, always terminated if size > 0.
  * Thread: any. Blocks: no. Returns: 0; CPORT_EINVAL unknown family; CPORT_ENOBUFS it does not fit. Since: 0.1. */
@@ -435,7 +437,8 @@ CPORT_API int cport_address_text(
  * a second listener does not). NULL options: defaults.
  * Thread: any. Blocks: no. Returns: 0; CPORT_EINVAL; CPORT_EADDRINUSE; CPORT_EADDRNOTAVAIL; CPORT_EACCES; CPORT_EMFILE; …
  * Since: 0.1. */
-CPORT_API int cport_socket_tcp(int family, const cport_socket_options *opt, cport_os_handle *ret_fd);
+CPORT_API int cport_socket_tcp(
+    int family, const cport_socket_options *opt, cport_os_handle *ret_fd);
 CPORT_API int cport_socket_tcp_listen(const struct sockaddr *address, cport_socklen address_len,
     const cport_socket_options *opt, cport_os_handle *ret_fd);
 
