@@ -25,7 +25,7 @@ struct cport_bufs {
     struct lock lock;
     _Atomic uint32_t receives; /* accepted receives on this pool that are not final */
     uint32_t free_count;
-    uint32_t *free_ids;      /* the pool, newest first; empty where the kernel holds it (buffer rings) */
+    uint32_t *free_ids; /* the pool, newest first; empty where the kernel holds it (buffer rings) */
     _Atomic uint8_t *held;   /* 1: the caller's */
     _Atomic uint32_t remote; /* id + 1 of the last returned by another thread; 0 none */
     uint32_t *remote_next;

@@ -160,7 +160,8 @@ void handle_op_final(struct op *op, int64_t result, struct harvest *out)
     finish_closing(h, out);
 }
 
-void handle_op_more(struct op *op, int64_t result, uint32_t flags, uint32_t aux, struct harvest *out)
+void handle_op_more(
+    struct op *op, int64_t result, uint32_t flags, uint32_t aux, struct harvest *out)
 {
     harvest_put(out, op, op->handle->key, result, flags | CPORT_MORE, aux);
 }

@@ -40,7 +40,7 @@ struct cport_handle {
     struct lock lock; /* kept from one life to the next: a late reader may still hold it */
     uint32_t pending; /* accepted operations that are not final, without the close */
     uint8_t state;
-    uint8_t engine_bits;               /* engine's */
+    uint8_t engine_bits;              /* engine's */
     struct cport_handle *engine_next; /* engine's */
     void *engine;                     /* engine's */
 };
@@ -59,7 +59,8 @@ struct harvest;
 void handle_op_final(struct op *op, int64_t result, struct harvest *out);
 
 /* One event of a multishot op that stays armed. Needs room: the caller checks harvest_full first. */
-void handle_op_more(struct op *op, int64_t result, uint32_t flags, uint32_t aux, struct harvest *out);
+void handle_op_more(
+    struct op *op, int64_t result, uint32_t flags, uint32_t aux, struct harvest *out);
 
 /* A multishot accept met a want of descriptors or memory: tell it once per episode, pause on the wheel. Needs room. The core
  * calls backend->start again when the pause is over. A one-shot accept just ends with the error. */
@@ -77,7 +78,7 @@ void handle_accept_resume(struct op *op);
 static inline struct dir *handle_dir(struct cport_handle *h, const struct op *op)
 {
     return op->kind == OP_ACCEPT || (op->kind >= OP_RECV && op->kind <= OP_RECV_POOLED) ? &h->rd
-                                                                                         : &h->wr;
+                                                                                        : &h->wr;
 }
 
 #endif

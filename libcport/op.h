@@ -52,7 +52,7 @@ enum op_state {
 };
 
 #define OP_CANCELLED 0x1u /* somebody asked for an early end */
-#define OP_EPISODE   0x2u /* accept: the want of descriptors has been told; cleared by the next success */
+#define OP_EPISODE   0x2u /* accept: its want of descriptors has been told; until the next success */
 #define OP_CAPTURED  0x4u /* io.vec is this op's, to be given back when it is final */
 
 struct vec; /* captured pieces of a vectored operation: vec.h */
@@ -104,8 +104,10 @@ struct op {
 } CPORT_MAY_ALIAS;
 
 _Static_assert(sizeof(struct op) == sizeof(cport_op), "the overlay fits the public op");
-_Static_assert(offsetof(struct op, user) == offsetof(cport_op, user), "the caller's word is where it says");
-_Static_assert(offsetof(struct op, engine) == 64, "engines find their scratch on a cache line of its own");
+_Static_assert(
+    offsetof(struct op, user) == offsetof(cport_op, user), "the caller's word is where it says");
+_Static_assert(
+    offsetof(struct op, engine) == 64, "engines find their scratch on a cache line of its own");
 
 static inline struct op *op_of(cport_op *op)
 {

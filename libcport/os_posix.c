@@ -118,7 +118,8 @@ static int set_int(cport_os_handle fd, int level, int name, int value)
 int os_socket_set_abort(cport_os_handle fd)
 {
     struct linger linger = {.l_onoff = 1, .l_linger = 0};
-    return setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) < 0 ? os_socket_error() : 0;
+    return setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) < 0 ? os_socket_error()
+                                                                              : 0;
 }
 
 int os_socket_set_reuse(cport_os_handle fd)

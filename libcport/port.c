@@ -10,8 +10,8 @@
 
 #include "options.h"
 
-#define ENTRIES_DEFAULT 1024u
-#define ENTRIES_MAX     32768u
+#define ENTRIES_DEFAULT   1024u
+#define ENTRIES_MAX       32768u
 
 #define HANDLES_PER_CHUNK 64u
 #define VECS_PER_CHUNK    16u
@@ -158,7 +158,8 @@ static int open_explicit(struct cport_port *port, const struct backend *backend,
             cport_strerror(r), why[0] ? ": " : "", why);
         return r;
     }
-    snprintf(port->reason, sizeof(port->reason), "%s asked for it%s%s", who, why[0] ? "; " : "", why);
+    snprintf(
+        port->reason, sizeof(port->reason), "%s asked for it%s%s", who, why[0] ? "; " : "", why);
     return 0;
 }
 
@@ -227,7 +228,8 @@ static void drop_events(struct cport_port *port)
     }
     for (struct op *op; (op = ready_pop(&port->ready)) != NULL;)
         op_set_state(op, OP_FREE);
-    for (struct wheel_node *node = wheel_expire(&port->wheel, UINT64_MAX), *next; node; node = next) {
+    for (struct wheel_node *node = wheel_expire(&port->wheel, UINT64_MAX), *next; node;
+         node = next) {
         next = node->next;
         op_set_state(CPORT_CONTAINER_OF(node, struct op, node), OP_FREE);
     }
@@ -272,8 +274,7 @@ int cport_wait(cport_port *port, cport_event *ev, unsigned max, int64_t timeout_
 /* The owner sleeps, and this thread has undertaken to wake it. */
 static void wake_owner(struct cport_port *port)
 {
-    atomic_fetch_add_explicit(
-        (_Atomic uint64_t *)&port->stats.wakeups, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit((_Atomic uint64_t *)&port->stats.wakeups, 1, memory_order_relaxed);
     port->backend->wake(port);
     postbox_woken(&port->posts);
 }

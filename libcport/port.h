@@ -43,7 +43,8 @@ struct ready {
 /* Without the port's lock: an event that happened before the call (under a common lock) is seen. */
 static inline bool ready_empty(const struct ready *ready)
 {
-    return atomic_load_explicit(&((struct ready *)(uintptr_t)ready)->head, memory_order_relaxed) == NULL;
+    return atomic_load_explicit(&((struct ready *)(uintptr_t)ready)->head, memory_order_relaxed) ==
+           NULL;
 }
 
 static inline void ready_push(struct ready *ready, struct op *op)
@@ -81,7 +82,7 @@ struct crew {
     uint32_t inside;        /* threads inside cport_wait */
     struct member *newest;  /* parked threads, newest first */
     struct member *leader;  /* the thread that polls the engine, if any */
-    struct member *holder;  /* a thread that has harvested events and waits for a slot to run with them */
+    struct member *holder;  /* a thread with harvested events that waits for a slot */
     struct member *members; /* threads whose last wait was here; under the process-wide lock */
     bool closing;
     _Atomic uint32_t left; /* raised when a closing port's last waiter leaves */

@@ -38,8 +38,8 @@ static inline bool postbox_push(struct postbox *box, struct post_node *node)
         if (asleep)
             atomic_fetch_add_explicit(&box->wakers, 1, memory_order_relaxed);
         /* release: pairs with the acquire in postbox_take, and publishes the node and `wakers`. */
-        if (atomic_compare_exchange_weak_explicit(&box->head, &head, (uintptr_t)node,
-                memory_order_release, memory_order_relaxed))
+        if (atomic_compare_exchange_weak_explicit(
+                &box->head, &head, (uintptr_t)node, memory_order_release, memory_order_relaxed))
             return asleep;
         if (asleep)
             atomic_fetch_sub_explicit(&box->wakers, 1, memory_order_relaxed);
@@ -101,7 +101,8 @@ static inline struct post_node *postbox_take(struct postbox *box)
 static inline bool postbox_quiet(const struct postbox *box)
 {
     /* acquire: pairs with the releases above. */
-    return atomic_load_explicit(&((struct postbox *)(uintptr_t)box)->wakers, memory_order_acquire) == 0;
+    return atomic_load_explicit(
+               &((struct postbox *)(uintptr_t)box)->wakers, memory_order_acquire) == 0;
 }
 
 #endif

@@ -8,7 +8,7 @@
 #include "options.h"
 #include "os.h"
 
-#define FLAGS_KNOWN                                                                                 \
+#define FLAGS_KNOWN                                                                                \
     (CPORT_SOCKET_NODELAY | CPORT_SOCKET_REUSE_PORT | CPORT_SOCKET_KEEPALIVE | CPORT_SOCKET_V6ONLY)
 
 static int options_check(const cport_socket_options *given, cport_socket_options *ret_opt)
@@ -25,8 +25,8 @@ static int options_check(const cport_socket_options *given, cport_socket_options
     return sane ? 0 : CPORT_EINVAL;
 }
 
-int cport_address(
-    const char *host, uint16_t tcp_port, struct sockaddr_storage *ret_address, cport_socklen *ret_len)
+int cport_address(const char *host, uint16_t tcp_port, struct sockaddr_storage *ret_address,
+    cport_socklen *ret_len)
 {
     if (!host || !ret_address || !ret_len)
         return CPORT_EINVAL;
@@ -74,7 +74,8 @@ int cport_address_text(
         memcpy(&v4, address, sizeof(v4));
         inet_ntop(AF_INET, &v4.sin_addr, host, sizeof(host));
         written = snprintf(text, size, "%s:%u", host, (unsigned)ntohs(v4.sin_port));
-    } else if (address->sa_family == AF_INET6 && (size_t)address_len >= sizeof(struct sockaddr_in6)) {
+    } else if (address->sa_family == AF_INET6 &&
+               (size_t)address_len >= sizeof(struct sockaddr_in6)) {
         struct sockaddr_in6 v6;
         memcpy(&v6, address, sizeof(v6));
         inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof(host));
@@ -87,7 +88,8 @@ int cport_address_text(
 
 static int set_option(cport_os_handle fd, int level, int name, int value)
 {
-    return setsockopt(fd, level, name, (const char *)&value, sizeof(value)) != 0 ? os_socket_error() : 0;
+    return setsockopt(fd, level, name, (const char *)&value, sizeof(value)) != 0 ? os_socket_error()
+                                                                                 : 0;
 }
 
 static int configure(cport_os_handle fd, const cport_socket_options *opt)

@@ -14,13 +14,13 @@
 
 #include "port.h"
 
-#define RD_READY    0x01u /* a receive or accept may find something */
-#define WR_READY    0x02u /* a send may find room */
-#define RD_HUP      0x04u /* the peer has closed: after a short read there is still the end to be read */
-#define LISTED      0x08u /* in engine->listed */
-#define NONBLOCKING 0x10u /* O_NONBLOCK has been set, for accept and connect */
-#define STREAM      0x20u /* SO_TYPE is known to be a stream */
-#define TYPE_KNOWN  0x40u
+#define RD_READY        0x01u /* a receive or accept may find something */
+#define WR_READY        0x02u /* a send may find room */
+#define RD_HUP          0x04u /* the peer has closed: after a short read there is still the end to be read */
+#define LISTED          0x08u /* in engine->listed */
+#define NONBLOCKING     0x10u /* O_NONBLOCK has been set, for accept and connect */
+#define STREAM          0x20u /* SO_TYPE is known to be a stream */
+#define TYPE_KNOWN      0x40u
 
 #define EVENTS_PER_POLL 128
 
@@ -28,7 +28,8 @@ struct epoll_engine {
     int epfd;
     int wake_fd;
     struct lock lock;
-    struct cport_handle *listed; /* handles with RD_READY and an op that poll must go on with, oldest first */
+    /* Handles with RD_READY and an op that poll must go on with, oldest first. */
+    struct cport_handle *listed;
     struct cport_handle *listed_tail;
     bool no_pwait2; /* the kernel waits in milliseconds only */
     struct epoll_event events[EVENTS_PER_POLL];
