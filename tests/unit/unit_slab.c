@@ -53,7 +53,7 @@ static void ledger_free(void *ctx, void *memory, size_t size)
         ledger->sizes[i] = ledger->sizes[ledger->held];
         return;
     }
-    fail_msg("freed what was not allocated");
+    fail_msg("%p was never allocated", memory);
 }
 
 static void slab_open(struct slab *slab, struct ledger *ledger, size_t bytes, size_t per_chunk)
