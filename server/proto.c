@@ -4,7 +4,7 @@ static const struct proto *const protocols[] = {&proto_throughput, &proto_messag
 
 const struct proto *proto_by_preface(uint8_t first_byte)
 {
-    for (size_t i = 0; i < sizeof protocols / sizeof protocols[0]; i++) {
+    for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
         if (protocols[i]->preface == first_byte)
             return protocols[i];
     }

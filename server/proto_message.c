@@ -10,10 +10,10 @@ static bool reply_status(
     uint8_t head[MESSAGE_HEAD_BYTES];
     struct message reply = {.type = type, .code = (uint16_t)status, .id = id};
     size_t len = strlen(text);
-    if (!buffer_reserve(out, sizeof head + len))
+    if (!buffer_reserve(out, sizeof(head) + len))
         return false;
     message_head_store(head, &reply, len);
-    return buffer_append(out, head, sizeof head) && buffer_append(out, text, len);
+    return buffer_append(out, head, sizeof(head)) && buffer_append(out, text, len);
 }
 
 /* The payload as it came, compressed as it came: a checksum alone is made anew, since it covers the head. */
@@ -24,10 +24,10 @@ static bool reply_same(struct buffer *out, uint8_t type, const struct message *m
     size_t len = message->payload.len;
     if (type == MESSAGE_PONG)
         reply.code = message->code;
-    if (!buffer_reserve(out, sizeof head + len))
+    if (!buffer_reserve(out, sizeof(head) + len))
         return false;
     message_head_store(head, &reply, len);
-    if (!buffer_append(out, head, sizeof head) || !buffer_append(out, message->payload.data, len))
+    if (!buffer_append(out, head, sizeof(head)) || !buffer_append(out, message->payload.data, len))
         return false;
 
     if (message->flags & MESSAGE_CHECKSUM) {

@@ -19,8 +19,8 @@ void response_begin(struct response *response, struct buffer *out, struct bytes 
     static const char title[] = "[Response]\r\nCommand=";
 
     *response = (struct response){.out = out, .head = buffer_len(out)};
-    add(response, head, sizeof head);
-    add(response, title, sizeof title - 1);
+    add(response, head, sizeof(head));
+    add(response, title, sizeof(title) - 1);
     add(response, command_name.data, command_name.len);
     response_i64(response, "Code", code);
 }
@@ -36,7 +36,7 @@ void response_text(struct response *response, const char *key, const char *value
 void response_i64(struct response *response, const char *key, int64_t value)
 {
     char digits[24];
-    snprintf(digits, sizeof digits, "%" PRId64, value);
+    snprintf(digits, sizeof(digits), "%" PRId64, value);
     response_text(response, key, digits);
 }
 

@@ -20,7 +20,7 @@ struct session {
 static inline void session_open(
     struct session *session, const struct proto *proto, uint32_t frame_max)
 {
-    memset(session, 0, sizeof *session);
+    memset(session, 0, sizeof(*session));
     session->proto = proto;
     session->context.frame_max = frame_max;
     payload_reader_init(&session->context.payloads, frame_max);

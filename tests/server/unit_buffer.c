@@ -13,9 +13,9 @@ static void bytes_come_out_as_they_went_in(void **state)
     unsigned written = 0, read = 0;
     for (unsigned round = 0; round < 2000; round++) {
         uint8_t chunk[97];
-        for (size_t i = 0; i < sizeof chunk; i++)
+        for (size_t i = 0; i < sizeof(chunk); i++)
             chunk[i] = (uint8_t)(written++ * 7);
-        assert_true(buffer_append(&buffer, chunk, sizeof chunk));
+        assert_true(buffer_append(&buffer, chunk, sizeof(chunk)));
         size_t take = round % 160 < buffer_len(&buffer) ? round % 160 : buffer_len(&buffer);
         for (size_t i = 0; i < take; i++)
             assert_int_equal(buffer_bytes(&buffer).data[i], (uint8_t)(read++ * 7));

@@ -63,13 +63,13 @@ static void values_are_bytes(void **state)
     (void)state;
     static const char text[] = "[Request]\r\nCommand=x\r\nName=\0\x01\xFF [;\t";
     struct command command;
-    assert_true(command_parse((struct bytes){(const uint8_t *)text, sizeof text - 1}, &command));
+    assert_true(command_parse((struct bytes){(const uint8_t *)text, sizeof(text) - 1}, &command));
     struct bytes value;
     assert_true(command_value(&command, "Name", 0, &value));
     assert_bytes(value, "\0\x01\xFF [;\t", 7);
     /* A NUL in a name does not end it early. */
     static const char nul[] = "[Request]\r\nCommand=Active\0";
-    assert_true(command_parse((struct bytes){(const uint8_t *)nul, sizeof nul - 1}, &command));
+    assert_true(command_parse((struct bytes){(const uint8_t *)nul, sizeof(nul) - 1}, &command));
     assert_false(command_is(&command, "Active"));
 }
 
@@ -117,7 +117,7 @@ static void numbers_are_signed_and_64_bits(void **state)
     static const char *const wrong[] = {"", "-", "+", "1 ", " 1", "1x", "0x10", "1.0", "--1", "+-1",
         "9223372036854775808", "-9223372036854775809", "18446744073709551616",
         "99999999999999999999999999"};
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         assert_false(number(wrong[i], &value));
     assert_int_equal(value, 99);
     struct command command = parsed("[Request]\r\nCommand=x");

@@ -10,7 +10,7 @@ static enum frame_result packet_of(
     uint8_t bytes[64] = {0};
     store_u32(bytes, packet_len);
     store_u32(bytes + 4, command_len);
-    assert_true(given <= sizeof bytes);
+    assert_true(given <= sizeof(bytes));
     return packet_parse((struct bytes){bytes, given}, packet, need);
 }
 
@@ -20,7 +20,7 @@ static void packet_is_cut_into_command_and_data(void **state)
     static const uint8_t run[] = "\x0B\0\0\0\x05\0\0\0helloxy and more";
     struct packet packet;
     size_t need;
-    assert_int_equal(packet_parse((struct bytes){run, sizeof run}, &packet, &need), FRAME_OK);
+    assert_int_equal(packet_parse((struct bytes){run, sizeof(run)}, &packet, &need), FRAME_OK);
     assert_bytes(packet.command, "hello", 5);
     assert_bytes(packet.data, "xy", 2);
     assert_int_equal(packet.bytes, 15);
@@ -86,7 +86,7 @@ static void packet_head_is_what_the_parser_reads(void **state)
     packet_head_store(bytes, 3, 2);
     struct packet packet;
     size_t need;
-    assert_int_equal(packet_parse((struct bytes){bytes, sizeof bytes}, &packet, &need), FRAME_OK);
+    assert_int_equal(packet_parse((struct bytes){bytes, sizeof(bytes)}, &packet, &need), FRAME_OK);
     assert_int_equal(packet.command.len, 3);
     assert_int_equal(packet.data.len, 2);
 }
@@ -97,7 +97,7 @@ static enum frame_result message_of(
     uint8_t bytes[64] = {0};
     store_u32(bytes, length);
     bytes[4] = type;
-    assert_true(given <= sizeof bytes);
+    assert_true(given <= sizeof(bytes));
     return message_parse((struct bytes){bytes, given}, 1000, message, need);
 }
 
@@ -108,7 +108,7 @@ static void message_fields_are_little_endian(void **state)
     struct message message;
     size_t need;
     assert_int_equal(
-        message_parse((struct bytes){run, sizeof run}, 1000, &message, &need), FRAME_OK);
+        message_parse((struct bytes){run, sizeof(run)}, 1000, &message, &need), FRAME_OK);
     assert_int_equal(message.type, MESSAGE_REQUEST);
     assert_int_equal(message.flags, MESSAGE_FIELDS);
     assert_int_equal(message.code, 0x0102);
@@ -118,7 +118,7 @@ static void message_fields_are_little_endian(void **state)
 
     uint8_t head[MESSAGE_HEAD_BYTES];
     message_head_store(head, &message, 2);
-    assert_memory_equal(head, run, sizeof head);
+    assert_memory_equal(head, run, sizeof(head));
 }
 
 static void message_tells_what_it_needs(void **state)

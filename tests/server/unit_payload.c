@@ -26,7 +26,7 @@ static struct message echo(struct session *session, uint8_t flags, struct bytes 
 {
     uint8_t frame[256];
     struct message request = {.type = MESSAGE_REQUEST, .flags = flags, .code = VERB_ECHO, .id = 7};
-    assert_true(MESSAGE_HEAD_BYTES + payload.len <= sizeof frame);
+    assert_true(MESSAGE_HEAD_BYTES + payload.len <= sizeof(frame));
     message_head_store(frame, &request, payload.len);
     memcpy(frame + MESSAGE_HEAD_BYTES, payload.data, payload.len);
 
@@ -101,9 +101,10 @@ static void every_changed_bit_is_a_wrong_checksum(void **state)
         return;
     for (size_t bit = 0; bit < hello.len * 8; bit++) {
         uint8_t changed[13];
-        memcpy(changed, hello.data, sizeof changed);
+        memcpy(changed, hello.data, sizeof(changed));
         changed[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        refused(*state, MESSAGE_CHECKSUM, (struct bytes){changed, sizeof changed}, STATUS_CHECKSUM);
+        refused(
+            *state, MESSAGE_CHECKSUM, (struct bytes){changed, sizeof(changed)}, STATUS_CHECKSUM);
     }
     for (size_t len = 0; len < 8; len++)
         refused(*state, MESSAGE_CHECKSUM, (struct bytes){hello.data, len}, STATUS_CHECKSUM);
@@ -116,7 +117,7 @@ static void a_compressed_payload_comes_back(void **state)
     struct message reply = echo(*state, MESSAGE_ZSTD, BYTES(HELLO_ZSTD));
     assert_int_equal(reply.code, STATUS_OK);
     assert_int_equal(reply.flags, MESSAGE_ZSTD);
-    assert_bytes(reply.payload, HELLO_ZSTD, sizeof HELLO_ZSTD - 1);
+    assert_bytes(reply.payload, HELLO_ZSTD, sizeof(HELLO_ZSTD) - 1);
     assert_int_equal(echo(*state, MESSAGE_ZSTD, BYTES(ZSTD_EMPTY)).code, STATUS_OK);
 }
 

@@ -24,7 +24,7 @@ static void put_packet(uint8_t *bytes, size_t *len, const char *command, const c
     uint8_t head[8];
     store_u32(head, (uint32_t)(4 + strlen(command) + strlen(data)));
     store_u32(head + 4, (uint32_t)strlen(command));
-    put(bytes, len, head, sizeof head);
+    put(bytes, len, head, sizeof(head));
     put(bytes, len, command, strlen(command));
     put(bytes, len, data, strlen(data));
 }
@@ -51,7 +51,7 @@ static void put_message(uint8_t *bytes, size_t *len, uint8_t type, uint8_t flags
     head[5] = flags;
     store_u16(head + 6, code);
     store_u32(head + 8, id);
-    put(bytes, len, head, sizeof head);
+    put(bytes, len, head, sizeof(head));
     put(bytes, len, payload.data, payload.len);
 }
 
@@ -93,7 +93,7 @@ static void play(const struct proto *proto, const struct script *script)
 
 static struct script *script_new(void **state)
 {
-    struct script *script = calloc(1, sizeof *script);
+    struct script *script = calloc(1, sizeof(*script));
     assert_non_null(script);
     *state = script;
     return script;
@@ -143,7 +143,7 @@ static void throughput_closes_after(
     uint8_t head[8];
     store_u32(head, packet_len);
     store_u32(head + 4, command_len);
-    put(script->in, &script->in_len, head, sizeof head);
+    put(script->in, &script->in_len, head, sizeof(head));
     put(script->in, &script->in_len, command, strlen(command));
     put_packet(script->out, &script->out_len, reply, "");
     script->closes = true;
@@ -231,7 +231,7 @@ static void message_closes_after(void **state, uint32_t length, uint8_t type, ui
     uint8_t head[13] = {0};
     store_u32(head, length);
     head[4] = type;
-    put(script->in, &script->in_len, head, sizeof head);
+    put(script->in, &script->in_len, head, sizeof(head));
     put_message(script->in, &script->in_len, MESSAGE_REQUEST, 0, VERB_ECHO, 2, hello);
     put_message(script->out, &script->out_len, MESSAGE_GOAWAY, 0, status, 0, nothing);
     script->closes = true;
