@@ -1,0 +1,30 @@
+/*
+ * conn: a connection's life on one port, from its first byte to its close event.
+ *
+ * Receiving. An idle connection waits with a pooled receive: it pins no buffer, and its first bytes arrive in one of the
+ * worker's. Frames are answered straight from there; only what is left of an incomplete frame is copied into memory of the
+ * connection's own, and the rest of a long frame is received into that memory directly. That memory doubles as bytes
+ * arrive, so a length field alone buys nothing. The receive is a single one, started again after each event, not a
+ * multishot one: to stop reading is then to not start it, without a cancel and the bytes that would slip in before it.
+ *
+ * Sending. Replies of one receive are gathered and go out in one send; while it is under way further replies gather behind
+ * it. At `send-queue` bytes parsing and receiving stop, and go on at a quarter of that. So what a connection holds is
+ * bounded by its queue plus one reply and by its longest frame, and the sum over all of them by `memory`.
+ *
+ * Ending. An end that the server chooses is answered, sent, then the sending side is shut, and what still comes in is read and
+ * dropped until the client has closed too: a close with bytes unread would reset the connection and take the last
+ * replies with it.
+ *
+ * Ownership: a conn frees itself with its last event. Threading: its worker's.
+ */
+#ifndef CPORT_SERVER_CONN_H
+#define CPORT_SERVER_CONN_H
+
+#include "worker.h"
+
+void conn_open(struct worker *worker, cport_os_handle fd); /* the socket is taken in any case */
+void conn_drain(struct conn *conn);              /* answer what came in whole, say goodbye, end */
+void conn_abort(struct conn *conn);              /* end at once */
+struct conn *conn_next(const struct conn *conn); /* of the same worker */
+
+#endif

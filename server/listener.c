@@ -1,0 +1,58 @@
+#include "log.h"
+#include "worker.h"
+
+static void on_accept(struct worker *worker, const cport_event *event);
+static void on_closed(struct worker *worker, const cport_event *event);
+
+static const struct route accept_route = {on_accept};
+static const struct route close_route = {on_closed};
+
+static void on_accept(struct worker *worker, const cport_event *event)
+{
+    if (event->result >= 0) {
+        worker->counts.accepted++;
+        worker_accepted(worker, (cport_os_handle)event->result);
+        return;
+    }
+    if (event->flags & CPORT_MORE) {
+        /* A want of descriptors or memory: the accept goes on by itself. */
+        log_line(LOG_WARN, "accept_paused", "error=%s", cport_error_name((int)event->result));
+        return;
+    }
+    if (event->result == CPORT_ECANCELED)
+        return;
+    /* A server that no longer accepts is of no use, and hiding that would be worse than ending. */
+    log_line(LOG_ERROR, "accept_failed", "error=%s system=%u", cport_error_name((int)event->result),
+        (unsigned)event->aux);
+    sys_stop_request();
+}
+
+static void on_closed(struct worker *worker, const cport_event *event)
+{
+    (void)event;
+    worker->listener.handle = NULL;
+    sys_gate_open(worker->quiet);
+}
+
+int listener_open(struct worker *worker, cport_os_handle fd)
+{
+    struct listener *listener = &worker->listener;
+    cport_op_init(&listener->accept_op, (void *)&accept_route);
+    cport_op_init(&listener->close_op, (void *)&close_route);
+
+    int error = cport_attach(worker->port, fd, 0, 0, &listener->handle);
+    if (error < 0) {
+        listener->handle = NULL;
+        cport_socket_close(fd);
+        return error;
+    }
+    error = cport_accept(listener->handle, &listener->accept_op, CPORT_MULTISHOT);
+    return error;
+}
+
+void listener_close(struct worker *worker)
+{
+    struct listener *listener = &worker->listener;
+    if (!listener->handle || cport_close(listener->handle, &listener->close_op, 0) < 0)
+        sys_gate_open(worker->quiet);
+}

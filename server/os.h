@@ -1,0 +1,47 @@
+/*
+ * sys: the little that a server needs of a system beyond sockets: threads, processors, the request to stop.
+ * One file per system, os_posix.c and os_windows.c, and no system's name anywhere else in this folder.
+ *
+ * Ownership: what a sys_…_new returns, or a start, ends with its free or join. Threading: as each says.
+ */
+#ifndef CPORT_SERVER_OS_H
+#define CPORT_SERVER_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Numbers of the processors that this process may use, at most max of them. Returns how many: at least 1. */
+unsigned sys_processors(unsigned *ret_numbers, unsigned max);
+
+/* Binds the calling thread to one processor. False: the system refuses, and the thread runs anywhere. */
+bool sys_thread_bind(unsigned processor);
+
+struct sys_thread;
+bool sys_thread_start(void (*run)(void *arg), void *arg, struct sys_thread **ret_thread);
+void sys_thread_join(struct sys_thread *thread);
+
+/* A gate is shut until someone opens it, once; then whoever waits, now or later, goes through. */
+struct sys_gate;
+struct sys_gate *sys_gate_new(void); /* NULL: no memory */
+void sys_gate_free(struct sys_gate *gate);
+void sys_gate_open(struct sys_gate *gate);
+void sys_gate_wait(struct sys_gate *gate);
+
+/* The most descriptors this process may have open; raises the soft limit to the hard one first. */
+uint64_t sys_descriptors_max(void);
+
+/* True: listeners that share a port share its connections. */
+bool sys_listeners_balance(void);
+
+/* The request to stop: SIGINT, SIGTERM, a console event, or sys_stop_request from any thread. sys_stop_prepare goes before
+ * any thread is started. After sys_stop_wait has returned, a second request ends the process at once. */
+void sys_stop_prepare(void);
+void sys_stop_wait(void);
+void sys_stop_request(void);
+
+/* The date and time in UTC, for log lines and nothing else: "2026-01-31T23:59:59.123Z". */
+#define SYS_TIME_TEXT_BYTES 32u
+void sys_time_text(char text[SYS_TIME_TEXT_BYTES]);
+
+#endif
