@@ -1,4 +1,5 @@
 # cport_cmocka: the test library, found the same way on the build machine and in a cross-built prefix.
+include_guard(GLOBAL)
 find_path(CMOCKA_INCLUDE_DIR cmocka.h REQUIRED)
 find_library(CMOCKA_LIBRARY NAMES cmocka cmocka.dll REQUIRED)
 

@@ -1,0 +1,9 @@
+/* The commands of cport-bench: each gets its own argv (argv[0] is its name) and returns the exit status. */
+#ifndef BENCH_COMMANDS_H
+#define BENCH_COMMANDS_H
+
+int command_compare(int argc, char **argv);
+int command_echo(int argc, char **argv);
+int command_instructions(int argc, char **argv);
+
+#endif

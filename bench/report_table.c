@@ -1,0 +1,150 @@
+#include "report.h"
+
+#include <string.h>
+
+#define CELL_BYTES        64
+#define FOREIGN_TOLERATED 0.1
+
+static bool is_same_workload(const struct report_row *a, const struct report_row *b)
+{
+    return a->connections == b->connections && a->message_bytes == b->message_bytes &&
+           a->depth == b->depth && ((a->metrics ^ b->metrics) & 1u << METRIC_INSTRUCTIONS) == 0;
+}
+
+static bool has_metric(const struct report_row *row, unsigned metric)
+{
+    return row->rounds > 0 && (row->metrics & 1u << metric) != 0;
+}
+
+/* What a server's cost is judged by: instructions where they were counted, else CPU time. */
+static unsigned cost_metric(const struct report_row *row)
+{
+    return has_metric(row, METRIC_INSTRUCTIONS) ? METRIC_INSTRUCTIONS : METRIC_SERVER_CPU;
+}
+
+static double cost_of(const struct report_row *row)
+{
+    return summary_of(row->values[cost_metric(row)], row->rounds).median;
+}
+
+/* The cheaper of the loops without a library in the same run; 0 when the run has none. */
+static double best_raw_cost(const struct report *r, const struct report_row *like)
+{
+    double best = 0;
+    for (unsigned i = 0; i < r->row_count; i++) {
+        const struct report_row *row = &r->rows[i];
+        if (!is_same_workload(row, like) || strncmp(row->peer, "raw-", 4) != 0)
+            continue;
+        double cost = cost_of(row);
+        if (best == 0 || cost < best)
+            best = cost;
+    }
+    return best;
+}
+
+static void print_metric(const struct report_row *row, unsigned metric, FILE *out)
+{
+    const struct metric_info *info = &metric_table[metric];
+    struct summary s = summary_of(row->values[metric], row->rounds);
+    char cell[CELL_BYTES];
+    int n = snprintf(cell, sizeof cell, "%.*f", info->decimals, s.median * info->scale);
+    if (info->has_range && row->rounds > 1)
+        snprintf(cell + n, sizeof cell - (size_t)n, " [%.*f-%.*f]", info->decimals,
+            s.min * info->scale, info->decimals, s.max * info->scale);
+    fprintf(out, " %*s", info->has_range ? 24 : 13, cell);
+}
+
+static void print_heading(const struct report_row *like, bool has_label, FILE *out)
+{
+    fprintf(out, "\n%u connections, %u B, depth %u\n", like->connections, like->message_bytes,
+        like->depth);
+    if (has_label)
+        fprintf(out, "%-6s", "run");
+    fprintf(out, "%-24s", "server");
+    for (unsigned m = 0; m < METRIC_COUNT; m++) {
+        if (has_metric(like, m))
+            fprintf(out, " %*s", metric_table[m].has_range ? 24 : 13, metric_table[m].title);
+    }
+    fprintf(out, " %9s\n", "x raw");
+}
+
+static void print_row(
+    const struct report *r, const struct report_row *row, const struct report_row *like, FILE *out)
+{
+    fprintf(out, "%-24s", row->peer);
+    for (unsigned m = 0; m < METRIC_COUNT; m++) {
+        if (!has_metric(like, m))
+            continue;
+        if (has_metric(row, m))
+            print_metric(row, m, out);
+        else
+            fprintf(out, " %*s", metric_table[m].has_range ? 24 : 13, "-");
+    }
+    double raw = best_raw_cost(r, row);
+    if (raw > 0)
+        fprintf(out, " %9.3f", cost_of(row) / raw);
+    fputc('\n', out);
+}
+
+static void count_disturbed(const struct report_row *row, unsigned *rounds, unsigned *disturbed)
+{
+    for (unsigned i = 0; has_metric(row, METRIC_FOREIGN) && i < row->rounds; i++) {
+        (*rounds)++;
+        *disturbed += row->values[METRIC_FOREIGN][i] > FOREIGN_TOLERATED;
+    }
+}
+
+void report_print_workload(
+    const struct report *reports, unsigned count, const struct report_row *like, FILE *out)
+{
+    unsigned rounds = 0, disturbed = 0;
+    print_heading(like, count > 1, out);
+    for (unsigned n = 0; n < count; n++) {
+        for (unsigned i = 0; i < reports[n].row_count; i++) {
+            const struct report_row *row = &reports[n].rows[i];
+            if (!is_same_workload(row, like) || row->rounds == 0)
+                continue;
+            if (count > 1)
+                fprintf(out, "%-6u", n + 1);
+            print_row(&reports[n], row, like, out);
+            count_disturbed(row, &rounds, &disturbed);
+        }
+    }
+    if (disturbed > 0)
+        fprintf(out,
+            "(in %u of %u rounds other work took more than %.0f %% of a core: read with care)\n",
+            disturbed, rounds, FOREIGN_TOLERATED * 100);
+}
+
+static bool is_first_of_workload(const struct report *reports, unsigned n, unsigned i)
+{
+    const struct report_row *row = &reports[n].rows[i];
+    for (unsigned a = 0; a <= n; a++) {
+        unsigned end = a < n ? reports[a].row_count : i;
+        for (unsigned b = 0; b < end; b++) {
+            if (is_same_workload(&reports[a].rows[b], row))
+                return false;
+        }
+    }
+    return true;
+}
+
+static void print_origin(const struct report *r, unsigned number, FILE *out)
+{
+    fprintf(out, "run %u: %s on %s, %s, %s%s, %u CPUs; commit %s, %s, %s; client %s\n", number,
+        r->bench, r->facts.os, r->facts.kernel, r->facts.cpu,
+        r->facts.is_virtual ? " (virtual)" : "", r->facts.cpus, r->commit, r->compiler, r->date,
+        r->client);
+}
+
+void report_print(const struct report *reports, unsigned count, FILE *out)
+{
+    for (unsigned n = 0; n < count; n++)
+        print_origin(&reports[n], n + 1, out);
+    for (unsigned n = 0; n < count; n++) {
+        for (unsigned i = 0; i < reports[n].row_count; i++) {
+            if (is_first_of_workload(reports, n, i))
+                report_print_workload(reports, count, &reports[n].rows[i], out);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+#include "server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PATH_BYTES    4352
+#define ARGUMENTS_MAX 16
+
+const struct peer peer_table[] = {
+    {"raw-epoll", "peer-raw-epoll", NULL, true},
+    {"raw-epoll-level", "peer-raw-epoll", "level", false},
+    {"raw-io_uring", "peer-raw-io_uring", NULL, true},
+    {"raw-io_uring-multishot", "peer-raw-io_uring", "multishot", false},
+    {"libuv", "peer-libuv", NULL, true},
+    {"libuv-try", "peer-libuv", "try", false},
+    {"asio", "peer-asio", NULL, true},
+    {"libevent", "peer-libevent", NULL, false},
+    {NULL, NULL, NULL, false},
+};
+
+static int peer_path(const struct peer *peer, char *ret_path, size_t size)
+{
+    char relative[64];
+    snprintf(relative, sizeof relative, "peers/%s%s", peer->program, os_program_suffix);
+    return os_path_beside(relative, ret_path, size);
+}
+
+const struct peer *peer_find(const char *name)
+{
+    for (const struct peer *p = peer_table; p->name != NULL; p++) {
+        if (strcmp(p->name, name) == 0)
+            return p;
+    }
+    return NULL;
+}
+
+bool peer_is_built(const struct peer *peer)
+{
+    char path[PATH_BYTES];
+    return peer_path(peer, path, sizeof path) == 0 && os_can_run(path);
+}
+
+/* "ready", port, engine, remark: see peers/peer.h. */
+static int parse_ready(char *line, struct server *s)
+{
+    char *fields[4] = {line};
+    for (int i = 1; i < 4; i++) {
+        char *tab = strchr(fields[i - 1], '\t');
+        if (tab == NULL)
+            return -1;
+        *tab = '\0';
+        fields[i] = tab + 1;
+    }
+    s->port = (uint16_t)strtoul(fields[1], NULL, 10);
+    snprintf(s->engine, sizeof s->engine, "%s", fields[2]);
+    snprintf(s->remark, sizeof s->remark, "%s", fields[3]);
+    return strcmp(fields[0], "ready") == 0 && s->port != 0 ? 0 : -1;
+}
+
+int server_start(
+    const struct peer *peer, const char *const *prefix, int core, struct server *ret_server)
+{
+    const char *arguments[ARGUMENTS_MAX + 3];
+    char path[PATH_BYTES], line[512];
+    struct server s = {.port = 0};
+    int count = 0;
+
+    for (; prefix != NULL && prefix[count] != NULL && count < ARGUMENTS_MAX; count++)
+        arguments[count] = prefix[count];
+    if (peer_path(peer, path, sizeof path) != 0)
+        return -1;
+    arguments[count++] = path;
+    arguments[count++] = peer->argument;
+    arguments[count] = NULL;
+    if (os_process_start(arguments, core, &s.process) != 0)
+        return -1;
+    if (os_process_read_line(&s.process, line, sizeof line) != 0 || parse_ready(line, &s) != 0) {
+        fprintf(stderr, "%s did not start\n", peer->name);
+        os_process_stop(&s.process);
+        return -1;
+    }
+    *ret_server = s;
+    return 0;
+}
+
+void server_stop(struct server *s)
+{
+    os_process_stop(&s->process);
+}

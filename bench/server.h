@@ -1,0 +1,36 @@
+/*
+ * The servers under test and one of them running as a child process.
+ *
+ * Ownership: a server is the caller's value from server_start to server_stop.
+ * Returns: 0, or -1 after a message on standard error.
+ */
+#ifndef BENCH_SERVER_H
+#define BENCH_SERVER_H
+
+#include "os.h"
+
+struct peer {
+    const char *name;
+    const char *program;  /* in peers/ beside this program */
+    const char *argument; /* NULL: none */
+    bool is_default;      /* takes part when no --peer is given */
+};
+
+struct server {
+    struct os_process process;
+    uint16_t port;
+    char engine[32];
+    char remark[256];
+};
+
+/* Every peer there is; ends with a nameless one. Which of them were built is seen at run time. */
+extern const struct peer peer_table[];
+const struct peer *peer_find(const char *name);
+bool peer_is_built(const struct peer *peer);
+
+/* Returns once it listens. prefix: a command to run it under, ending with NULL, or NULL for none. */
+int server_start(
+    const struct peer *peer, const char *const *prefix, int core, struct server *ret_server);
+void server_stop(struct server *s);
+
+#endif
