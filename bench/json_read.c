@@ -154,8 +154,11 @@ static bool parse_number(struct cursor *c, double *ret_number)
     return true;
 }
 
-static bool parse_items(struct cursor *c, struct json *parent, char closing)
+static bool parse_items(struct cursor *c, struct json *parent)
 {
+    char closing = ']';
+    if (parent->kind == JSON_OBJECT)
+        closing = '}';
     struct json **tail = &parent->child;
     if (take(c, closing))
         return true;
@@ -186,7 +189,7 @@ static bool parse_into(struct cursor *c, struct json *value)
     if (first == '{' || first == '[') {
         value->kind = first == '{' ? JSON_OBJECT : JSON_ARRAY;
         c->at++;
-        if (++c->depth > JSON_DEPTH_MAX || !parse_items(c, value, first == '{' ? '}' : ']'))
+        if (++c->depth > JSON_DEPTH_MAX || !parse_items(c, value))
             return false;
         c->depth--;
         return true;

@@ -1,5 +1,6 @@
 #include "os.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -240,22 +241,24 @@ void os_process_stop(struct os_process *p)
     close((int)p->output);
 }
 
-/* Everything but idle, iowait and guest, which user already holds. */
-static int64_t busy_of_line(const char *line, long ticks_per_second)
+/* The line after "cpuN": user nice system idle iowait irq softirq steal; user holds the guests' time already. */
+static int64_t busy_ticks_of(const char *numbers)
 {
-    unsigned long long user, nice, system, idle, iowait, irq, softirq, steal;
-    if (sscanf(line, "%*s %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle,
-            &iowait, &irq, &softirq, &steal) != 8)
-        return 0;
-    return (int64_t)(user + nice + system + irq + softirq + steal) *
-           (1000000000 / ticks_per_second);
+    enum { IDLE = 3, IOWAIT = 4, STEAL = 7 };
+    uint64_t ticks = 0;
+    char *end;
+    for (int field = 0; field <= STEAL; field++, numbers = end) {
+        uint64_t value = strtoull(numbers, &end, 10);
+        if (field != IDLE && field != IOWAIT)
+            ticks += value;
+    }
+    return (int64_t)ticks;
 }
 
 int os_cores_busy_ns(int core_a, int core_b, int64_t *ret_ns)
 {
     char line[512];
-    int64_t busy = 0;
-    long ticks_per_second = sysconf(_SC_CLK_TCK);
+    int64_t ticks = 0;
     FILE *in = fopen("/proc/stat", "re");
 
     if (in == NULL) {
@@ -263,11 +266,14 @@ int os_cores_busy_ns(int core_a, int core_b, int64_t *ret_ns)
         return -1;
     }
     while (fgets(line, sizeof line, in) != NULL) {
-        int core;
-        if (sscanf(line, "cpu%d ", &core) == 1 && (core == core_a || core == core_b))
-            busy += busy_of_line(line, ticks_per_second);
+        char *numbers;
+        if (strncmp(line, "cpu", 3) != 0 || !isdigit((unsigned char)line[3]))
+            continue; /* "cpu" without a number is the sum of all */
+        long core = strtol(line + 3, &numbers, 10);
+        if (core == core_a || core == core_b)
+            ticks += busy_ticks_of(numbers);
     }
     fclose(in);
-    *ret_ns = busy;
+    *ret_ns = ticks * (1000000000 / sysconf(_SC_CLK_TCK));
     return 0;
 }

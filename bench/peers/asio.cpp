@@ -4,7 +4,7 @@
 
 #include <boost/asio.hpp>
 #include <boost/version.hpp>
-#include <cerrno>
+#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
@@ -42,7 +42,7 @@ class session : public std::enable_shared_from_this<session>
     }
 
     tcp::socket socket_;
-    char buffer_[PEER_BUFFER_BYTES];
+    char buffer_[PEER_BUFFER_BYTES] = {};
 };
 
 void accept_next(tcp::acceptor &acceptor)
@@ -70,7 +70,7 @@ const char *engine_name()
 } // namespace
 
 int main()
-{
+try {
     boost::asio::io_context context(1);
     tcp::acceptor acceptor(context);
     acceptor.open(tcp::v4());
@@ -79,4 +79,6 @@ int main()
     accept_next(acceptor);
     peer_ready(acceptor.local_endpoint().port(), engine_name(), "Boost " BOOST_LIB_VERSION);
     context.run();
+} catch (const std::exception &error) {
+    peer_die(error.what(), 0);
 }

@@ -87,9 +87,7 @@ static void on_connection(uv_stream_t *listener, int status)
 {
     if (status < 0)
         peer_die(uv_strerror(status), 0);
-    struct connection *x = malloc(sizeof *x);
-    if (x == NULL)
-        peer_die("accept: no memory", 0);
+    struct connection *x = peer_allocate(sizeof *x);
     uv_tcp_init(listener->loop, &x->tcp);
     x->tcp.data = x;
     peer_connection_opened();

@@ -23,6 +23,14 @@ void peer_connection_closed(void)
         exit(0);
 }
 
+void *peer_allocate(size_t size)
+{
+    void *memory = calloc(1, size);
+    if (memory == NULL)
+        peer_die("no memory", 0);
+    return memory;
+}
+
 void peer_die(const char *what, int error)
 {
     if (error != 0)

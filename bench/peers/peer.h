@@ -9,7 +9,10 @@
 #include <stddef.h>
 
 #ifdef __cplusplus
+#define PEER_NORETURN [[noreturn]]
 extern "C" {
+#else
+#define PEER_NORETURN _Noreturn
 #endif
 
 /* More than any depth × size of the default workloads, so that one read takes all that is there. */
@@ -23,8 +26,11 @@ void peer_ready(unsigned port, const char *engine, const char *remark);
 void peer_connection_opened(void);
 void peer_connection_closed(void);
 
+/* Zeroed memory for free(); never NULL, the program ends instead. */
+void *peer_allocate(size_t size);
+
 /* Ends the program with a message; error is an errno value, or 0 when it says nothing. */
-void peer_die(const char *what, int error);
+PEER_NORETURN void peer_die(const char *what, int error);
 
 #ifdef __cplusplus
 }

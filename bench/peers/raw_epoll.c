@@ -88,12 +88,9 @@ static void accept_all(void)
         if (fd < 0)
             peer_die("accept", errno);
         raw_no_delay(fd);
-        struct connection *x = malloc(sizeof *x);
-        if (x == NULL)
-            peer_die("accept", ENOMEM);
+        struct connection *x = peer_allocate(sizeof *x);
         x->fd = fd;
         peer_connection_opened();
-        x->sent = x->filled = 0;
         struct epoll_event event = {.events = connection_mask, .data.ptr = x};
         if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
             peer_die("epoll_ctl", errno);

@@ -129,9 +129,9 @@ static void pool_return(int id)
 
 static void connection_accept(int fd)
 {
-    struct connection *x = calloc(1, sizeof *x);
-    if (x == NULL || (!is_multishot && (x->buffer = malloc(PEER_BUFFER_BYTES)) == NULL))
-        peer_die("accept", ENOMEM);
+    struct connection *x = peer_allocate(sizeof *x);
+    if (!is_multishot)
+        x->buffer = peer_allocate(PEER_BUFFER_BYTES);
     raw_no_delay(fd);
     x->fd = fd;
     peer_connection_opened();

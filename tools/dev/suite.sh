@@ -1,7 +1,7 @@
 # What ./dev test consists of. Sourced by dev.
 # shellcheck shell=bash disable=SC2034,SC2154
 
-suite_all=(check release shared engines debug asan tsan clang fuzz wine)
+suite_all=(check release shared engines debug asan tsan clang fuzz bench wine)
 suite_fast=(release)
 
 # Every test bears one of these labels; stage_tests runs and counts them one by one.
@@ -15,6 +15,7 @@ suite_packages()
     for stage in "$@"; do
         case $stage in
         clang | fuzz) for package in "${packages_clang[@]}"; do wanted[$package]=1; done ;;
+        bench) for package in "${packages_bench[@]}"; do wanted[$package]=1; done ;;
         check) for package in "${packages_check[@]}"; do wanted[$package]=1; done ;;
         esac
     done
@@ -112,6 +113,13 @@ fuzz_all()
         echo "$name"
         "$fuzzer" -artifact_prefix="build/fuzz/found/$name-" "$@" "$corpus" "tests/fuzz/corpus/$name"
     done
+}
+
+# The benchmark's own tests, and every peer serves a little: nothing is measured.
+stage_bench()
+{
+    preset_build bench
+    labels_test bench bench bench-smoke
 }
 
 # Long enough to see that the fuzzers work and the seeds pass; searching is for ./dev fuzz.
