@@ -197,6 +197,7 @@ submit_token checker_submit_begins(cport_op *op, const submit_plan *plan)
         rec->posted = plan->posted;
         rec->len = plan->len;
         rec->may_repeat = plan->may_repeat;
+        rec->user = op->user;
         rec->cancelled = false;
         rec->events = 0;
         if (rec->handle != NULL && rec->handle->gone)
@@ -312,6 +313,8 @@ static void check_flags(const op_record *rec, const cport_event *ev)
 
 static void check_op_after_final(const op_record *rec, const cport_event *ev)
 {
+    if (rec->op->user != rec->user)
+        BROKEN("a %s has changed its op's user pointer", kind_names[rec->kind]);
     if (rec->kind == KIND_POST)
         return;
     if (cport_op_result(rec->op) != ev->result)

@@ -86,6 +86,7 @@ typedef struct op_record {
     uintptr_t key;  /* expected in each event */
     int64_t posted; /* posts: the result to come */
     size_t len;     /* bytes asked for */
+    void *user;     /* the op's, which nobody but the case may change */
     bool may_repeat;
     bool cancelled;
     unsigned events; /* of the latest submit */

@@ -22,6 +22,8 @@
 
 int64_t cts_now_ns(void);
 void cts_yield(void); /* gives the processor away for a moment: between two looks at a condition */
+void cts_spin(
+    void); /* gives way without blocking: a thread that spins holds its port's slot on every system */
 
 /* ---- Threads ---- */
 
@@ -77,7 +79,9 @@ unsigned cts_processors_allowed(void);
 
 /* Descriptors (POSIX) or handles (Windows) that this process has open. */
 unsigned cts_descriptors_open(void);
-bool cts_descriptor_is_open(cport_os_handle fd);
+/* An open regular file, and its end. */
+cport_os_handle cts_file_open(void);
+void cts_file_close(cport_os_handle file);
 /* Runs this program again with two options and waits for it: its exit code. */
 int cts_run_self(const char *program, const char *config, const char *case_name);
 void cts_setenv(const char *name, const char *value); /* NULL removes it */

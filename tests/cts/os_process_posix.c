@@ -25,9 +25,18 @@ unsigned cts_descriptors_open(void)
     return count - 1; /* without the directory itself */
 }
 
-bool cts_descriptor_is_open(cport_os_handle fd)
+cport_os_handle cts_file_open(void)
 {
-    return fcntl(fd, F_GETFD) >= 0;
+    char name[] = "/tmp/cport-cts-XXXXXX";
+    int file = mkostemp(name, O_CLOEXEC);
+    CHECK(file >= 0);
+    unlink(name);
+    return file;
+}
+
+void cts_file_close(cport_os_handle file)
+{
+    CHECK_EQ(close(file), 0);
 }
 
 int cts_run_self(const char *program, const char *config, const char *case_name)

@@ -32,6 +32,11 @@ void cts_yield(void)
     nanosleep(&pause, NULL);
 }
 
+void cts_spin(void)
+{
+    sched_yield();
+}
+
 void cts_lock(cts_mutex *m)
 {
     pthread_mutex_lock(&m->opaque);

@@ -30,6 +30,11 @@ void cts_yield(void)
     Sleep(1);
 }
 
+void cts_spin(void)
+{
+    SwitchToThread();
+}
+
 void cts_lock(cts_mutex *m)
 {
     AcquireSRWLockExclusive((SRWLOCK *)(void *)m);
