@@ -58,7 +58,8 @@ static void unpark(struct crew *crew, struct member *m)
     m->parked = false;
 }
 
-/* A slot may be free: the holder takes it; otherwise somebody must have the lead, or the events that are ready. */
+/* A slot may be free: the holder takes it; otherwise somebody must have the lead, or the events that are ready: the leader
+ * when nobody is parked, since it sleeps in the engine and saw no slot when they were queued. */
 static void offer_slot(struct cport_port *port)
 {
     struct crew *crew = &port->crew;
@@ -74,6 +75,8 @@ static void offer_slot(struct cport_port *port)
     }
     if (m)
         wake_member(m);
+    else if (!ready_empty(&port->ready))
+        crew_kick(port);
 }
 
 void crew_more_work(struct cport_port *port)
@@ -271,8 +274,7 @@ int port_wait_shared(struct cport_port *port, cport_event *ev, unsigned max, int
 
     port_lock(port);
     port->crew.inside++;
-    release_slot(port, me);
-    offer_slot(port);
+    release_slot(port, me); /* its own wait is the first to use the slot */
     int r = wait_locked(port, me, &out, &d);
     offer_slot(port);
     if (r > 0)
