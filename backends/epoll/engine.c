@@ -14,7 +14,6 @@
 #define NS_PER_MS   INT64_C(1000000)
 #define NS_PER_S    INT64_C(1000000000)
 #define WAKE_DATUM  UINT64_MAX
-#define CAPS        (CPORT_CAP_SPECULATIVE | CPORT_CAP_SHARED)
 #define EDGE_EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 
 static struct epoll_engine *engine_of(const struct cport_port *port)
@@ -49,7 +48,7 @@ static int engine_open(struct cport_port *port, char *reason, size_t reason_size
     }
     lock_init(&e->lock);
     port->engine = e;
-    port->caps = CAPS;
+    port->caps = CPORT_CAP_SPECULATIVE | (port->shared ? CPORT_CAP_SHARED : 0);
     return 0;
 
 fail_wake_fd:
