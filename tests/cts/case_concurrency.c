@@ -127,7 +127,7 @@ void s03_events_wait_while_enough_threads_are_active(void)
     CHECK_EQ(atomic_load(&late.result), 0);
 
     hand_leave(&late); /* a thread that has waited counts as active, too */
-    hand_wait(&hands[0], port, CTS_PATIENCE_NS);
+    hand_wait(&hands[0], port, -1);
     hand_until(&hands[0], 2);
     CHECK_EQ(atomic_load(&hands[0].result), 1);
     CHECK_EQ(atomic_load(&hands[0].value), MOST);
@@ -146,7 +146,7 @@ static void handle_gated(void *arg)
     gate *g = arg;
     cport_event ev;
     for (;;) {
-        int n = cts_wait(g->port, &ev, 1, CTS_PATIENCE_NS);
+        int n = cts_wait(g->port, &ev, 1, -1);
         CHECK_EQ(n, 1);
         int running = atomic_fetch_add(&g->running, 1) + 1;
         int most = atomic_load(&g->most);
@@ -193,7 +193,7 @@ void s02_a_thread_is_active_until_its_next_wait(void)
     cport_port *port = open_with_concurrency(1);
     hand_start(&one, port);
     hand_start(&other, port);
-    hand_wait(&one, port, CTS_PATIENCE_NS);
+    hand_wait(&one, port, -1);
     CHECK_EQ(cts_post(port, &ops[0], 0, 10), 0);
     hand_until(&one, 1);
     hand_wait_and_sleep(&other, port);
@@ -231,7 +231,7 @@ static void block_in_handler(void *arg)
 {
     blocker *b = arg;
     cport_event ev;
-    CHECK_EQ(cts_wait(b->port, &ev, 1, CTS_PATIENCE_NS), 1);
+    CHECK_EQ(cts_wait(b->port, &ev, 1, -1), 1);
     atomic_store(&b->stage, 1);
     for (int i = 0; i < b->nesting; i++)
         cport_blocking_begin();
@@ -263,7 +263,7 @@ static void check_hand_over(int nesting)
     CHECK_EQ(cts_post(b.port, &ops[0], 0, 0), 0);
     cts_until(blocks, &b, "the handler to block");
     hand_start(&other, b.port);
-    hand_wait(&other, b.port, CTS_PATIENCE_NS);
+    hand_wait(&other, b.port, -1);
     CHECK_EQ(cts_post(b.port, &ops[1], 0, 1), 0);
     hand_until(&other, 1);
     CHECK_EQ(atomic_load(&other.result), 1);
@@ -301,7 +301,7 @@ void s04_blocking_begin_releases_a_waiting_thread(void)
     CHECK_EQ(cts_post(port, &ops[0], 0, 0), 0);
     CHECK_EQ(cts_wait(port, &ev, 1, CTS_PATIENCE_NS), 1);
     CHECK_EQ(cts_post(port, &ops[1], 0, 1), 0);
-    hand_wait(&other, port, CTS_PATIENCE_NS);
+    hand_wait(&other, port, -1);
     cport_blocking_begin();
     hand_until(&other, 1);
     cport_blocking_end();
@@ -322,7 +322,7 @@ void s04_after_blocking_end_the_thread_is_active_again(void)
     CHECK_EQ(cts_wait(port, &ev, 1, CTS_PATIENCE_NS), 1);
     cport_blocking_begin();
     CHECK_EQ(cts_post(port, &ops[1], 0, 1), 0);
-    hand_wait(&other, port, CTS_PATIENCE_NS);
+    hand_wait(&other, port, -1);
     hand_until(&other, 1);
     cport_blocking_end();
     hand_leave(&other); /* this thread alone is active now, and the value is 1 */
@@ -362,12 +362,12 @@ void s05_waiting_on_another_port_frees_the_slot(void)
     hand_start(&one, first);
     hand_start(&other, first);
     CHECK_EQ(cts_post(first, &ops[0], 0, 0), 0);
-    hand_wait(&one, first, CTS_PATIENCE_NS);
+    hand_wait(&one, first, -1);
     hand_until(&one, 1);
     CHECK_EQ(cts_post(first, &ops[1], 0, 1), 0);
     hand_wait(&one, second, 0);
     hand_until(&one, 2); /* active on the second port now */
-    hand_wait(&other, first, CTS_PATIENCE_NS);
+    hand_wait(&other, first, -1);
     hand_until(&other, 1);
     CHECK_EQ(atomic_load(&other.result), 1);
     hand_leave(&one);
@@ -385,7 +385,7 @@ void s05_exiting_frees_the_slot(void)
         hand h;
         hand_start(&h, port);
         CHECK_EQ(cts_post(port, &op, 0, i), 0);
-        hand_wait(&h, port, CTS_PATIENCE_NS);
+        hand_wait(&h, port, -1);
         hand_until(&h, 1);
         CHECK_EQ(atomic_load(&h.result), 1);
         hand_leave(&h);
@@ -573,7 +573,7 @@ static void echo_worker(void *arg)
     echo_crew *crew = arg;
     cport_event ev[4];
     for (;;) {
-        int n = cts_wait(crew->port, ev, CTS_COUNT_OF(ev), CTS_PATIENCE_NS);
+        int n = cts_wait(crew->port, ev, CTS_COUNT_OF(ev), -1);
         CHECK(n > 0);
         cport_op *stop = NULL;
         for (int i = 0; i < n; i++) {

@@ -188,7 +188,7 @@ static void consume_some(void *arg)
     consumer *c = arg;
     cport_event ev[8];
     for (;;) {
-        int n = cts_wait(c->port, ev, CTS_COUNT_OF(ev), CTS_PATIENCE_NS);
+        int n = cts_wait(c->port, ev, CTS_COUNT_OF(ev), -1);
         CHECK(n > 0);
         for (int i = 0; i < n; i++) {
             if (ev[i].result == -1) {

@@ -112,7 +112,13 @@ void cts_pair_close(cts_pair *pair); /* both sides, and waits */
 cport_handle *cts_listen(
     cport_port *port, struct sockaddr_storage *ret_address, cport_socklen *ret_len);
 
-/* Sends until the peer's and our buffers are full, so that the next send has to wait. Returns the bytes. */
+/* Reads from a raw socket on a thread of its own, until len bytes, the end of the stream or an error; join returns the
+ * bytes. data NULL: only counts. */
+typedef struct cts_reader cts_reader;
+cts_reader *cts_read_start(cport_os_handle s, void *data, size_t len);
+size_t cts_read_join(cts_reader *r);
+
+/* Sends on a raw socket until both sides' buffers are full. Returns the bytes. */
 size_t cts_fill_socket(cport_os_handle fd);
 
 /* ---- Waiting ---- */

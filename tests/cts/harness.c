@@ -124,6 +124,8 @@ int cts_wait(cport_port *port, cport_event *ev, unsigned max, int64_t timeout_ns
     if (n == 0 && !atomic_load(&woken) && (timeout_ns < 0 || waited < timeout_ns))
         cts_fail("contract", 0, "cport_wait returned 0 after %lld of %lld ns", (long long)waited,
             (long long)timeout_ns);
+    if (n > 0 && timeout_ns >= CTS_PATIENCE_NS / 2 && waited >= timeout_ns)
+        cts_fail("contract", 0, "an event was there, and only the deadline found it");
     return n;
 }
 

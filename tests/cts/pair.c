@@ -1,7 +1,7 @@
 /* Handles, connected pairs and listeners. */
 #include "cts.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 cport_handle *cts_attach(cport_port *port, cport_os_handle fd, uintptr_t key)
 {
@@ -77,4 +77,47 @@ size_t cts_fill_socket(cport_os_handle fd)
         n = cts_sock_send_some(fd, chunk, sizeof chunk);
     cts_sock_nonblocking(fd, false);
     return total;
+}
+
+struct cts_reader {
+    cts_thread *thread;
+    cport_os_handle s;
+    char *data;
+    size_t len;
+    size_t got;
+};
+
+static void read_main(void *arg)
+{
+    cts_reader *r = arg;
+    char scrap[65536];
+    while (r->got < r->len) {
+        size_t room = r->len - r->got;
+        char *at = r->data != NULL ? r->data + r->got : scrap;
+        if (r->data == NULL && room > sizeof scrap)
+            room = sizeof scrap;
+        int64_t n = cts_sock_recv(r->s, at, room);
+        if (n <= 0)
+            return;
+        r->got += (size_t)n;
+    }
+}
+
+cts_reader *cts_read_start(cport_os_handle s, void *data, size_t len)
+{
+    cts_reader *r = calloc(1, sizeof *r);
+    CHECK(r != NULL);
+    r->s = s;
+    r->data = data;
+    r->len = len;
+    r->thread = cts_thread_start(read_main, r, 0);
+    return r;
+}
+
+size_t cts_read_join(cts_reader *r)
+{
+    cts_thread_join(r->thread);
+    size_t got = r->got;
+    free(r);
+    return got;
 }
