@@ -209,6 +209,8 @@ static void progress(struct cport_handle *h, struct dir *d, unsigned ready_bit, 
             break;
         case TRY_MORE:
             handle_op_more(op, op->result, op->event_flags, op->aux, out);
+            op->event_flags = 0; /* the buffer went with this event, not with the final one */
+            op->aux = 0;
             break;
         case TRY_STARVED:
             handle_accept_starved(op, (int)op->result, op->aux, out);
