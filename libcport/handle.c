@@ -365,10 +365,9 @@ int cport_close(cport_handle *h, cport_op *public_op, uint32_t flags)
         return CPORT_EBUSY;
 
     handle_lock(h);
-    if (h->state != HANDLE_OPEN) {
-        int r = h->state == HANDLE_FREE ? CPORT_EINVAL : CPORT_EALREADY;
+    if (h->state != HANDLE_OPEN) { /* or free already, its close event in the ready list */
         handle_unlock(h);
-        return r;
+        return CPORT_EALREADY;
     }
     op->kind = OP_CLOSE;
     op->handle = h;
