@@ -99,6 +99,7 @@ struct op {
             cport_socklen len;
         } connect;
         uint32_t poll_mask;
+        uint64_t poll_info[4]; /* engine's from a poll's start on: what the kernel is asked, and answers */
         int how;
     };
 } CPORT_MAY_ALIAS;
