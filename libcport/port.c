@@ -53,9 +53,10 @@ void port_log(const struct cport_port *port, const char *format, ...)
 
 const char *cport_version(void)
 {
-#define TEXT_OF(x) #x
-#define TEXT(x)    TEXT_OF(x)
-    return TEXT(CPORT_VERSION_MAJOR) "." TEXT(CPORT_VERSION_MINOR) "." TEXT(CPORT_VERSION_PATCH);
+#define TEXT_OF(x)             #x
+#define DOTTED(x, y, z)        TEXT_OF(x) "." TEXT_OF(y) "." TEXT_OF(z)
+#define DOTTED_VALUES(x, y, z) DOTTED(x, y, z)
+    return DOTTED_VALUES(CPORT_VERSION_MAJOR, CPORT_VERSION_MINOR, CPORT_VERSION_PATCH);
 }
 
 static int options_check(const cport_port_options *given, cport_port_options *ret_opt)
