@@ -1,0 +1,66 @@
+#include "functions.h"
+
+static struct functions loaded;
+static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
+
+const struct functions *functions(void)
+{
+    return &loaded;
+}
+
+typedef void (*any_fn)(void);
+
+static any_fn find(HMODULE module, const char *name)
+{
+    return module ? (any_fn)GetProcAddress(module, name) : (any_fn)NULL;
+}
+
+static int find_extension(SOCKET s, GUID id, void *ret_fn, DWORD size)
+{
+    DWORD n = 0;
+    int r = WSAIoctl(
+        s, SIO_GET_EXTENSION_FUNCTION_POINTER, &id, sizeof(id), ret_fn, size, &n, NULL, NULL);
+    return r != 0 ? os_socket_error() : 0;
+}
+
+static int load_extensions(void)
+{
+    const GUID accept_ex = WSAID_ACCEPTEX;
+    const GUID connect_ex = WSAID_CONNECTEX;
+    int r = os_socket_start();
+    if (r < 0)
+        return r;
+    cport_os_handle s;
+    r = os_socket_open(AF_INET, &s);
+    if (r < 0)
+        return r;
+    r = find_extension(s, accept_ex, &loaded.accept_ex, sizeof(loaded.accept_ex));
+    if (r == 0)
+        r = find_extension(s, connect_ex, &loaded.connect_ex, sizeof(loaded.connect_ex));
+    cport_socket_close(s);
+    return r;
+}
+
+static BOOL CALLBACK load(INIT_ONCE *self, void *ret_error, void **context)
+{
+    (void)self;
+    (void)context;
+    int *error = ret_error;
+    HMODULE ntdll = GetModuleHandleW(L"ntdll.dll");
+    loaded.device_io_control = (device_io_control_fn)find(ntdll, "NtDeviceIoControlFile");
+    loaded.query_information_file =
+        (query_information_file_fn)find(ntdll, "NtQueryInformationFile");
+    loaded.create_wait_packet = (create_wait_packet_fn)find(ntdll, "NtCreateWaitCompletionPacket");
+    loaded.associate_wait_packet =
+        (associate_wait_packet_fn)find(ntdll, "NtAssociateWaitCompletionPacket");
+    loaded.cancel_wait_packet = (cancel_wait_packet_fn)find(ntdll, "NtCancelWaitCompletionPacket");
+    *error = loaded.device_io_control ? load_extensions() : CPORT_ENOTSUP;
+    return *error == 0;
+}
+
+int functions_load(void)
+{
+    int error = 0;
+    InitOnceExecuteOnce(&once, load, &error, NULL);
+    return error;
+}

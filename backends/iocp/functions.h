@@ -1,0 +1,38 @@
+/*
+ * functions.h: what Windows offers by pointer only, and what older or other Windows lack.
+ *
+ * Ownership: constant once loaded, for the life of the process. Threading: any.
+ */
+#ifndef CPORT_IOCP_FUNCTIONS_H
+#define CPORT_IOCP_FUNCTIONS_H
+
+#include "iocp.h"
+
+typedef NTSTATUS(NTAPI *device_io_control_fn)(HANDLE file, HANDLE event, PIO_APC_ROUTINE apc,
+    void *apc_context, IO_STATUS_BLOCK *status, ULONG code, void *in, ULONG in_len, void *out,
+    ULONG out_len);
+typedef NTSTATUS(NTAPI *query_information_file_fn)(
+    HANDLE file, IO_STATUS_BLOCK *status, void *information, ULONG len, int information_class);
+typedef NTSTATUS(NTAPI *create_wait_packet_fn)(HANDLE *packet, ULONG access, void *attributes);
+typedef NTSTATUS(NTAPI *associate_wait_packet_fn)(HANDLE packet, HANDLE queue, HANDLE target,
+    void *key, void *apc_context, NTSTATUS status, ULONG_PTR information,
+    BOOLEAN *already_signaled);
+typedef NTSTATUS(NTAPI *cancel_wait_packet_fn)(HANDLE packet, BOOLEAN remove_signaled);
+
+struct functions {
+    LPFN_ACCEPTEX accept_ex;
+    LPFN_CONNECTEX connect_ex;
+    device_io_control_fn device_io_control;
+    query_information_file_fn query_information_file; /* may be NULL, as may the rest */
+    create_wait_packet_fn create_wait_packet;
+    associate_wait_packet_fn associate_wait_packet;
+    cancel_wait_packet_fn cancel_wait_packet;
+};
+
+/* Loads them; later calls find it done. 0, or an error: then the next call tries again. */
+int functions_load(void);
+
+/* After a successful functions_load. */
+const struct functions *functions(void);
+
+#endif

@@ -1,0 +1,124 @@
+/*
+ * iocp.h: the engine on Windows, where the kernel itself is the completion port.
+ *
+ * Ownership. `struct iocp` hangs off its port. An op's OVERLAPPED (or IO_STATUS_BLOCK) is its scratch words; accepts, of
+ * which one op has many outstanding, have theirs in the acceptor that hangs off the listener's handle.
+ *
+ * Threading. Packets are dequeued by any thread inside cport_wait and handled under their handle's lock. Each started op
+ * has one packet to come, whatever it ends with, unless its call ended at once on a handle that skips (HANDLE_SKIPS):
+ * so no packet ever outlives its op, and the key of a packet may be a pointer to the handle.
+ */
+#ifndef CPORT_IOCP_H
+#define CPORT_IOCP_H
+
+#include "port.h"
+
+#include <mswsock.h>
+#include <windows.h>
+#include <winternl.h>
+
+/* Keys of packets that we post. All others are handles, and no pointer is that small. */
+#define KEY_READY    ((ULONG_PTR)1) /* an op whose event is ready */
+#define KEY_WAKE     ((ULONG_PTR)2) /* cport_wake */
+#define KEY_KICK     ((ULONG_PTR)3) /* somebody must look at the timers */
+#define KEY_ALARM    ((ULONG_PTR)4) /* the same, from the alarm: it has to be set anew */
+#define KEY_STOP     ((ULONG_PTR)5) /* the port is being closed */
+
+/* Bits of cport_handle.engine_bits. */
+#define HANDLE_SKIPS 0x01u /* a call that succeeds at once queues no packet */
+#define HANDLE_RESET                                                                               \
+    0x02u /* the kernel has told of a reset, perhaps once and for all: receives need not ask again */
+#define HANDLE_TOLD                                                                                \
+    0x04u /* an event has told of it: sends that fail from here on are CPORT_EPIPE */
+#define HANDLE_RECV_SHUT                                                                           \
+    0x08u /* the receiving side has been shut down: receives end with 0 bytes */
+
+/* A waitable timer whose expiry the kernel queues as a packet by itself. Absent before Windows 8 and in Wine. */
+struct alarm {
+    HANDLE timer;  /* constant after open; NULL: there is no alarm */
+    HANDLE packet; /* constant after open */
+    bool set;      /* its packet is to come */
+    int64_t at_ns; /* when, if set */
+};
+
+struct iocp {
+    HANDLE queue; /* constant after open */
+
+    /* Under the port's lock. */
+    struct alarm alarm;
+    const void *
+        keeper; /* the sleeping thread that wakes in time for the timers, where there is no alarm */
+    int64_t keeper_until_ns;
+    unsigned sleepers; /* threads that may be asleep in the kernel */
+    bool kicked;       /* a KEY_KICK is queued */
+};
+
+static inline struct iocp *iocp_of(const struct cport_port *port)
+{
+    return port->engine;
+}
+
+static inline OVERLAPPED *overlapped_of(struct op *op)
+{
+    return (OVERLAPPED *)(void *)op->engine;
+}
+
+static inline HANDLE file_of(const struct cport_handle *h)
+{
+    return (HANDLE)h->fd;
+}
+
+/* How one call to the kernel has ended. */
+struct ending {
+    int code;     /* 0 or CPORT_E… */
+    uint32_t raw; /* the system's number for it */
+    size_t bytes;
+};
+
+struct ending ending_of_packet(const OVERLAPPED *overlapped);
+struct ending ending_of_error(uint32_t win32_error);
+/* From what an overlapped call on h has returned. True: it has ended; false: a packet is to come. */
+bool ending_of_call(
+    const struct cport_handle *h, bool ok, const OVERLAPPED *overlapped, struct ending *ret_ending);
+/* Sets the op's result and aux from the error, which is CPORT_ECANCELED if the op's end was asked for. */
+void op_fail(struct op *op, struct ending ending);
+
+/* queue.c. Packets of our own. What must not be lost, and has no op to be kept by, is posted until the kernel has room. */
+bool queue_post(struct cport_port *port, ULONG_PTR key, OVERLAPPED *overlapped);
+void queue_post_surely(struct cport_port *port, ULONG_PTR key);
+/* As if the kernel had ended a call for the op with success: it will go on in the next wait, where there is room for events.
+ * False: no memory for that. */
+bool queue_repeat(struct op *op, OVERLAPPED *overlapped);
+
+/* wait.c */
+int iocp_wait(struct cport_port *port, cport_event *ev, unsigned max, int64_t timeout_ns);
+
+/* clock.c. The port's lock is held, but for open and close. */
+void clock_open(struct cport_port *port);
+void clock_close(struct cport_port *port);
+/* The calling thread goes to sleep for left_ns at most (< 0: for ever): for how long, if it is to wake for a timer. `me` is
+ * its name until clock_woken. */
+int64_t clock_sleep(struct cport_port *port, const void *me, int64_t left_ns);
+void clock_woken(struct cport_port *port, const void *me);
+/* Whoever sleeps shall wake for the earliest timer. */
+void clock_arrange(struct cport_port *port);
+void clock_rang(struct cport_port *port, ULONG_PTR key);
+
+/* Each start answers like backend->start; each ended gets the packet of a call, and has room for one event. */
+int transfer_start(struct op *op);
+void transfer_ended(struct op *op, struct harvest *out);
+int pooled_start(struct op *op);
+void pooled_ended(struct op *op, struct harvest *out);
+int connect_start(struct op *op);
+void connect_ended(struct op *op, struct harvest *out);
+int shutdown_start(struct op *op);
+int poll_start(struct op *op);
+void poll_ended(struct op *op, struct harvest *out);
+int accept_start(struct op *op);
+void accept_ended(struct op *op, struct harvest *out); /* not of an accept: of a queue_repeat */
+void accept_cancel(struct op *op);
+/* If the packet is of one of the listener's accepts: deals with it. */
+bool accept_took(struct cport_handle *h, const OVERLAPPED *overlapped, struct harvest *out);
+void accept_free(struct cport_handle *h);
+
+#endif

@@ -1,0 +1,185 @@
+/*
+ * port.c: the engine's table, and the life of a port.
+ */
+#include "error.h"
+#include "functions.h"
+
+#include <stdio.h>
+
+static int iocp_open(struct cport_port *port, char *reason, size_t reason_size)
+{
+    int r = functions_load();
+    if (r < 0) {
+        if (r == CPORT_ENOTSUP)
+            snprintf(reason, reason_size, "Winsock has no AcceptEx or ConnectEx");
+        return r;
+    }
+    struct iocp *iocp = port_alloc(port, sizeof(*iocp), _Alignof(struct iocp));
+    if (!iocp)
+        return CPORT_ENOMEM;
+    *iocp = (struct iocp){0};
+    iocp->queue = CreateIoCompletionPort(
+        INVALID_HANDLE_VALUE, NULL, 0, port->shared ? port->crew.concurrency : 1);
+    if (!iocp->queue) {
+        r = error_from_win32(GetLastError());
+        port_free(port, iocp, sizeof(*iocp));
+        return r;
+    }
+    port->engine = iocp;
+    clock_open(port);
+    port->caps = port->allow_caps & CPORT_CAP_SKIP_ON_SUCCESS;
+    if (port->shared)
+        port->caps |= CPORT_CAP_SHARED;
+    snprintf(reason, reason_size, "timers by %s",
+        iocp->alarm.timer ? "a waitable timer" : "the wait's timeout, in milliseconds");
+    return 0;
+}
+
+/* No handle is attached and nobody waits: what is queued is ready ops, and notes to ourselves. */
+static void iocp_close(struct cport_port *port)
+{
+    struct iocp *iocp = iocp_of(port);
+    OVERLAPPED_ENTRY packets[64];
+    ULONG n;
+    clock_close(port);
+    while (GetQueuedCompletionStatusEx(iocp->queue, packets, 64, &n, 0, FALSE)) {
+        for (ULONG i = 0; i < n; i++)
+            if (packets[i].lpCompletionKey == KEY_READY)
+                op_set_state(
+                    CPORT_CONTAINER_OF(packets[i].lpOverlapped, struct op, engine), OP_FREE);
+    }
+    CloseHandle(iocp->queue);
+    port_free(port, iocp, sizeof(*iocp));
+}
+
+static void iocp_ready(struct cport_port *port, struct op *op)
+{
+    /* While others are in the list, this one's place is behind them. */
+    if (port->shared || os_thread_self() == port->owner) {
+        if (!ready_empty(&port->ready) || !queue_post(port, KEY_READY, overlapped_of(op)))
+            ready_push(&port->ready, op);
+    } else if (!queue_post(port, KEY_READY, overlapped_of(op))) {
+        postbox_push(&port->posts, &op->link);
+    }
+}
+
+static void iocp_wake_waiter(struct cport_port *port)
+{
+    if (atomic_exchange_explicit(&port->wake_asked, 1, memory_order_relaxed))
+        return; /* one is under way */
+    port_count(port, &port->stats.wakeups);
+    queue_post_surely(port, KEY_WAKE);
+}
+
+/* Each waiter that leaves passes the packet on to the next: a single thread may take several packets at once. */
+static void iocp_close_waiters(struct cport_port *port)
+{
+    if (!port->shared)
+        return;
+    struct crew *crew = &port->crew;
+    port_lock(port);
+    crew->closing = true;
+    if (crew->inside)
+        queue_post_surely(port, KEY_STOP);
+    while (crew->inside) {
+        uint32_t left = atomic_load_explicit(&crew->left, memory_order_relaxed);
+        port_unlock(port);
+        os_futex_wait(&crew->left, left, -1);
+        port_lock(port);
+    }
+    port_unlock(port);
+}
+
+static int iocp_start(struct op *op)
+{
+    switch (op->kind) {
+    case OP_ACCEPT:
+        return accept_start(op);
+    case OP_CONNECT:
+        return connect_start(op);
+    case OP_RECV_POOLED:
+        return pooled_start(op);
+    case OP_SHUTDOWN:
+        return shutdown_start(op);
+    case OP_POLL:
+        return poll_start(op);
+    default:
+        return transfer_start(op);
+    }
+}
+
+/* A packet is to come in any case, and tells whether the cancel came in time. */
+static int iocp_cancel(struct op *op)
+{
+    if (op->kind == OP_ACCEPT)
+        accept_cancel(op);
+    else
+        CancelIoEx(file_of(op->handle), overlapped_of(op));
+    return CANCEL_LATER;
+}
+
+/* Why the kernel does not take the handle to its port. A second port, a handle that was not opened for overlapped use: both are an
+ * invalid parameter to it. */
+static int attach_error(const struct cport_handle *h, DWORD error)
+{
+    enum { FILE_MODE_INFORMATION = 16, FILE_SYNCHRONOUS = 0x30 };
+    if (error != ERROR_INVALID_PARAMETER)
+        return error_from_win32(error);
+    IO_STATUS_BLOCK status;
+    ULONG mode = 0;
+    query_information_file_fn query = functions()->query_information_file;
+    if (query && query(file_of(h), &status, &mode, sizeof(mode), FILE_MODE_INFORMATION) == 0 &&
+        (mode & FILE_SYNCHRONOUS))
+        return CPORT_EINVAL;
+    return CPORT_EALREADY;
+}
+
+static int iocp_attach(struct cport_handle *h)
+{
+    WSAPROTOCOL_INFOW protocol;
+    int len = sizeof(protocol);
+    DWORD flags;
+    if (getsockopt((SOCKET)h->fd, SOL_SOCKET, SO_PROTOCOL_INFOW, (char *)&protocol, &len) != 0) {
+        if (WSAGetLastError() != WSAENOTSOCK)
+            return os_socket_error();
+        return GetHandleInformation(file_of(h), &flags) ? CPORT_ENOTSUP : CPORT_EINVAL;
+    }
+    if (protocol.iSocketType != SOCK_STREAM)
+        return CPORT_ENOTSUP;
+    const struct iocp *iocp = iocp_of(h->port);
+    if (!CreateIoCompletionPort(file_of(h), iocp->queue, (ULONG_PTR)h, 0))
+        return attach_error(h, GetLastError());
+    /* With a layered provider, whose handles are not the kernel's own, a packet may come all the same. */
+    bool own = (protocol.dwServiceFlags1 & XP1_IFS_HANDLES) != 0;
+    const UCHAR modes = FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE;
+    if (own && (h->port->caps & CPORT_CAP_SKIP_ON_SUCCESS) &&
+        SetFileCompletionNotificationModes(file_of(h), modes))
+        h->engine_bits |= HANDLE_SKIPS;
+    return 0;
+}
+
+static int iocp_close_handle(struct cport_handle *h)
+{
+    accept_free(h);
+    if (h->close_op->flags & CPORT_ABORT)
+        os_socket_set_abort(h->fd);
+    closesocket((SOCKET)h->fd);
+    return START_DONE;
+}
+
+const struct backend backend_iocp = {
+    .name = "iocp",
+    .id = CPORT_BACKEND_IOCP,
+    .open = iocp_open,
+    .close = iocp_close,
+    .attach = iocp_attach,
+    .start = iocp_start,
+    .cancel = iocp_cancel,
+    .close_handle = iocp_close_handle,
+    .wake = clock_arrange,
+    .now_ns = os_now_ns,
+    .wait = iocp_wait,
+    .ready = iocp_ready,
+    .wake_waiter = iocp_wake_waiter,
+    .close_waiters = iocp_close_waiters,
+};

@@ -1,0 +1,23 @@
+/*
+ * queue.c: packets that we post ourselves.
+ */
+#include "iocp.h"
+
+bool queue_post(struct cport_port *port, ULONG_PTR key, OVERLAPPED *overlapped)
+{
+    return PostQueuedCompletionStatus(iocp_of(port)->queue, 0, key, overlapped);
+}
+
+void queue_post_surely(struct cport_port *port, ULONG_PTR key)
+{
+    /* It fails for want of non-paged memory alone, which is not for long, or nothing else works either. */
+    while (!queue_post(port, key, NULL))
+        Sleep(1);
+}
+
+bool queue_repeat(struct op *op, OVERLAPPED *overlapped)
+{
+    overlapped->Internal = 0;
+    overlapped->InternalHigh = 0;
+    return queue_post(op->handle->port, (ULONG_PTR)op->handle, overlapped);
+}
