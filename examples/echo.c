@@ -39,7 +39,7 @@ int main(int argc, char **argv)
     cport_handle *listener;
     cport_op accept_op = {0};
     check(cport_port_open(&single, &port)); /* CPORT_BACKEND in the environment steers it */
-    check(cport_address("127.0.0.1", (uint16_t)(argc == 2 ? strtol(argv[1], 0, 10) : 7), &at, &len));
+    check(cport_address("127.0.0.1", (uint16_t)(argc > 1 ? strtol(argv[1], 0, 0) : 7), &at, &len));
     check(cport_socket_tcp_listen((struct sockaddr *)&at, len, &no_delay, &fd));
     check(cport_attach(port, fd, 0, 0, &listener));
     check(cport_accept(listener, &accept_op, CPORT_MULTISHOT));
