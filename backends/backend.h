@@ -5,7 +5,8 @@
  * waiting threads, the ready list or timers. No engine includes another.
  *
  * What an engine may assume
- * - start is given the head of a direction (or a poll), never two of one direction at a time, state OP_STARTED already.
+ * - start is given the next of a direction (or a poll), never two of one direction at a time, state OP_STARTED already. It may
+ *   be linked into its direction only afterwards: look at op->handle, not at its queues.
  * - The handle's lock is held in start, cancel, close_handle and, by the engine itself, around the handle_op_… calls; SINGLE
  *   ports have no locks (handle_lock does nothing).
  * - poll is called by one thread at a time.

@@ -40,11 +40,10 @@ static void dir_append(struct dir *d, struct op *op)
     d->tail = op;
 }
 
+/* An empty direction's tail is stale: append looks at the head. */
 static void dir_pop(struct dir *d)
 {
     d->head = d->head->next;
-    if (!d->head)
-        d->tail = NULL;
 }
 
 /* Removes an op that is not the head. */
@@ -69,12 +68,13 @@ static void polls_remove(struct cport_handle *h, struct op *op)
 /* Gives back what the op captured or counted at its submit. */
 static void op_release(struct cport_port *port, struct op *op)
 {
-    if (op->bits & OP_CAPTURED) {
-        op->bits &= (uint16_t)~OP_CAPTURED;
-        port_vec_free(port, op->kind == OP_CONNECT ? op->connect.address : op->io.vec);
-    }
+    if (!(op->bits & OP_CAPTURED))
+        return;
+    op->bits &= (uint16_t)~OP_CAPTURED;
     if (op->kind == OP_RECV_POOLED)
         atomic_fetch_sub_explicit(&op->io.pool->receives, 1, memory_order_relaxed);
+    else
+        port_vec_free(port, op->kind == OP_CONNECT ? op->connect.address : op->io.vec);
 }
 
 /* The op is in no queue any more: its event goes out, and with it the op. Never past events that are ready already: an
@@ -200,37 +200,23 @@ void handle_accept_resume(struct op *op)
     handle_unlock(h);
 }
 
-/* Appends op and starts it if it is the only one of its direction. */
-static int submit_to_dir(struct cport_handle *h, struct op *op)
+/* A submit that will have no event through the engine: refused, or done already. */
+static int submit_ended(struct cport_handle *h, struct op *op, int r)
 {
-    struct dir *d = handle_dir(h, op);
-    bool first = d->head == NULL;
-    dir_append(d, op);
-    h->pending++;
-    if (!first) {
-        op_set_state(op, OP_QUEUED);
-        return START_PENDING;
+    struct cport_port *port = h->port;
+    op_release(port, op);
+    if (r == START_DONE)
+        port_count(port, &port->stats.submitted);
+    if (r < 0) {
+        op_set_state(op, OP_FREE);
+    } else if (op->flags & CPORT_INLINE_OK) {
+        op_set_state(op, OP_FREE);
+        port_count(port, &port->stats.inline_done);
+    } else {
+        op_emit(h, op, op->result, NULL);
+        r = 0;
     }
-    op_set_state(op, OP_STARTED);
-    int r = h->port->backend->start(op);
-    if (r != START_PENDING) {
-        dir_pop(d);
-        h->pending--;
-    }
-    return r;
-}
-
-static int submit_poll(struct cport_handle *h, struct op *op)
-{
-    op_set_state(op, OP_STARTED);
-    op->next = h->polls;
-    h->polls = op;
-    h->pending++;
-    int r = h->port->backend->start(op);
-    if (r != START_PENDING) {
-        polls_remove(h, op);
-        h->pending--;
-    }
+    handle_unlock(h);
     return r;
 }
 
@@ -244,28 +230,27 @@ int handle_submit(struct cport_handle *h, struct op *op)
     op->transferred = 0;
 
     handle_lock(h);
-    int r = CPORT_ECANCELED;
-    if (h->state == HANDLE_OPEN)
-        r = op->kind == OP_POLL ? submit_poll(h, op) : submit_to_dir(h, op);
-    if (r == START_PENDING) {
-        port_count(port, &port->stats.submitted);
-        handle_unlock(h);
-        return 0;
-    }
-    op_release(port, op);
-    if (r < 0 || (op->flags & CPORT_INLINE_OK)) {
-        op_set_state(op, OP_FREE);
-        if (r == START_DONE) {
-            port_count(port, &port->stats.submitted);
-            port_count(port, &port->stats.inline_done);
-        }
+    if (h->state != HANDLE_OPEN)
+        return submit_ended(h, op, CPORT_ECANCELED);
+    struct dir *d = handle_dir(h, op);
+    if (op->kind != OP_POLL && d->head) {
+        op_set_state(op, OP_QUEUED);
     } else {
-        port_count(port, &port->stats.submitted);
-        op_emit(h, op, op->result, NULL);
-        r = 0;
+        op_set_state(op, OP_STARTED);
+        int r = port->backend->start(op);
+        if (r != START_PENDING)
+            return submit_ended(h, op, r);
     }
+    if (op->kind == OP_POLL) {
+        op->next = h->polls;
+        h->polls = op;
+    } else {
+        dir_append(d, op);
+    }
+    h->pending++;
+    port_count(port, &port->stats.submitted);
     handle_unlock(h);
-    return r;
+    return 0;
 }
 
 /* Takes a paused accept off the wheel. False: the wheel has let go of it already, and its resume will see OP_CANCELLED. */

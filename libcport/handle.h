@@ -77,8 +77,7 @@ void handle_accept_resume(struct op *op);
 
 static inline struct dir *handle_dir(struct cport_handle *h, const struct op *op)
 {
-    return op->kind == OP_ACCEPT || (op->kind >= OP_RECV && op->kind <= OP_RECV_POOLED) ? &h->rd
-                                                                                        : &h->wr;
+    return op->kind <= OP_RECV_POOLED ? &h->rd : &h->wr;
 }
 
 #endif

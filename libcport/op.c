@@ -134,6 +134,7 @@ int cport_recv_pooled(cport_handle *h, cport_op *public_op, cport_bufs *pool, ui
     if (r < 0)
         return r;
     atomic_fetch_add_explicit(&pool->receives, 1, memory_order_relaxed);
+    op->bits |= OP_CAPTURED;
     op->io.pool = pool;
     op->io.base = NULL;
     op->io.len = pool->size;

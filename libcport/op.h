@@ -26,18 +26,18 @@
 
 enum op_kind {
     OP_NONE,
-    OP_ACCEPT,
-    OP_CONNECT,
+    OP_ACCEPT, /* from here to OP_RECV_POOLED: the receiving direction; others: the sending one */
     OP_RECV,
     OP_RECVV,
     OP_RECV_POOLED,
+    OP_CONNECT,
     OP_SEND,
     OP_SENDV,
     OP_SHUTDOWN,
     OP_POLL,
     OP_CLOSE,
-    OP_TIMER,
     OP_POST,
+    OP_TIMER,
 };
 
 enum op_state {
@@ -53,7 +53,7 @@ enum op_state {
 
 #define OP_CANCELLED 0x1u /* somebody asked for an early end */
 #define OP_EPISODE   0x2u /* accept: its want of descriptors has been told; until the next success */
-#define OP_CAPTURED  0x4u /* io.vec is this op's, to be given back when it is final */
+#define OP_CAPTURED  0x4u /* io.vec, or a use of io.pool, is this op's and to be given back when it is final */
 
 struct vec; /* captured pieces of a vectored operation: vec.h */
 

@@ -19,9 +19,11 @@ os_thread_id os_thread_self(void);
 #include <netinet/tcp.h>
 #include <pthread.h>
 typedef pthread_t os_thread_id;
+/* The address of a thread's own variable tells threads apart in two instructions; every call on a SINGLE port asks. */
+extern _Thread_local char os_thread_anchor __attribute__((tls_model("initial-exec")));
 static inline os_thread_id os_thread_self(void)
 {
-    return pthread_self();
+    return (os_thread_id)&os_thread_anchor;
 }
 #endif
 

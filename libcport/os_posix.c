@@ -5,6 +5,7 @@
 #include <linux/futex.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -15,6 +16,8 @@
 #include "os.h"
 
 #define NS_PER_S INT64_C(1000000000)
+
+_Thread_local char os_thread_anchor;
 
 uint32_t os_processors(void)
 {

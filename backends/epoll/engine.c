@@ -155,26 +155,59 @@ static void list_remove(struct cport_handle *h)
     list_unlock(h->port);
 }
 
+static int try_op(struct op *op)
+{
+    switch (op->kind) {
+    case OP_RECV:
+    case OP_RECVV:
+        return epoll_try_recv(op);
+    case OP_SEND:
+    case OP_SENDV:
+        return epoll_try_send(op);
+    case OP_RECV_POOLED:
+        return epoll_try_recv_pooled(op);
+    case OP_ACCEPT:
+        return epoll_try_accept(op);
+    case OP_CONNECT:
+        return epoll_try_connect(op);
+    case OP_SHUTDOWN:
+        return epoll_try_shutdown(op);
+    case OP_POLL:
+        return epoll_try_poll(op);
+    default:
+        return done(op, CPORT_EINVAL);
+    }
+}
+
+/* Without this bit an attempt is in vain. */
+static unsigned bit_needed(const struct op *op)
+{
+    static const uint8_t bits[] = {
+        [OP_ACCEPT] = RD_READY,
+        [OP_RECV] = RD_READY,
+        [OP_RECVV] = RD_READY,
+        [OP_RECV_POOLED] = RD_READY,
+        [OP_SEND] = WR_READY,
+        [OP_SENDV] = WR_READY,
+        [OP_TIMER] = 0, /* the last kind: the table covers all */
+    };
+    return bits[op->kind];
+}
+
 static int start(struct op *op)
 {
     struct cport_handle *h = op->handle;
     op->engine[0] = 0;
-    bool reads = handle_dir(h, op) == &h->rd && op->kind != OP_POLL;
-    if (op_is_multishot(op)) {
-        /* Its events need room in a harvest: that is for poll to do. */
-        if (h->engine_bits & RD_READY) {
-            list_add(h);
-            port_lock(h->port);
-            port_kick_locked(h->port);
-            port_unlock(h->port);
-        }
+    if (bit_needed(op) & ~(unsigned)h->engine_bits)
         return START_PENDING;
-    }
-    if (reads && !(h->engine_bits & RD_READY))
-        return START_PENDING;
-    if ((op->kind == OP_SEND || op->kind == OP_SENDV) && !(h->engine_bits & WR_READY))
-        return START_PENDING;
-    return epoll_try(op);
+    if (!op_is_multishot(op))
+        return try_op(op);
+    /* Its events need room in a harvest: that is for poll to do. */
+    list_add(h);
+    port_lock(h->port);
+    port_kick_locked(h->port);
+    port_unlock(h->port);
+    return START_PENDING;
 }
 
 static int cancel(struct op *op)
@@ -197,27 +230,22 @@ static int close_handle(struct cport_handle *h)
 /* Goes on with one direction as far as readiness and room allow. */
 static void progress(struct cport_handle *h, struct dir *d, unsigned ready_bit, struct harvest *out)
 {
-    struct op *op;
-    while ((h->engine_bits & ready_bit) && (op = d->head) != NULL && op_state(op) == OP_STARTED) {
+    struct op *op = d->head;
+    while (op && (h->engine_bits & ready_bit) && op_state(op) == OP_STARTED) {
         if (harvest_full(out)) {
             list_add(h);
             return;
         }
-        switch (epoll_try(op)) {
-        case START_DONE:
+        int r = try_op(op);
+        if (r == START_PENDING)
+            return;
+        if (r == START_DONE)
             handle_op_final(op, op->result, out);
-            break;
-        case TRY_MORE:
+        else if (r == TRY_MORE)
             handle_op_more(op, op->result, op->event_flags, op->aux, out);
-            op->event_flags = 0; /* the buffer went with this event, not with the final one */
-            op->aux = 0;
-            break;
-        case TRY_STARVED:
+        else
             handle_accept_starved(op, (int)op->result, op->aux, out);
-            return;
-        default:
-            return;
-        }
+        op = d->head;
     }
 }
 
@@ -229,7 +257,7 @@ static void progress_polls(struct cport_handle *h, struct harvest *out)
             list_add(h);
             return;
         }
-        if (epoll_try(op) == START_DONE)
+        if (try_op(op) == START_DONE)
             handle_op_final(op, op->result, out);
     }
 }
@@ -238,11 +266,12 @@ static void progress_all(struct cport_handle *h, struct harvest *out)
 {
     if (h->state != HANDLE_OPEN && h->state != HANDLE_CLOSING)
         return;
-    uint32_t generation = h->generation;
-    progress(h, &h->rd, RD_READY, out);
-    if (h->generation == generation)
+    /* A handle that comes to its end on the way has none of these any more. */
+    if (h->rd.head)
+        progress(h, &h->rd, RD_READY, out);
+    if (h->wr.head)
         progress(h, &h->wr, WR_READY, out);
-    if (h->generation == generation && h->polls)
+    if (h->polls)
         progress_polls(h, out);
 }
 

@@ -12,6 +12,7 @@
 
 #include <sys/epoll.h>
 
+#include "error.h"
 #include "port.h"
 
 #define RD_READY        0x01u /* a receive or accept may find something */
@@ -35,11 +36,52 @@ struct epoll_engine {
     struct epoll_event events[EVENTS_PER_POLL];
 };
 
-/* Tries op, the head of its direction, or a poll. START_PENDING: nothing to be had yet, and the edge will tell; START_DONE: as
+/* Each tries op, the head of its direction, or a poll. START_PENDING: nothing to be had yet, and the edge will tell; START_DONE: as
  * in backend->start; TRY_MORE: a multishot op has something in op->result, ->event_flags and ->aux, and stays; TRY_STARVED: a
  * multishot accept met error op->result. */
 #define TRY_MORE    2
 #define TRY_STARVED 3
-int epoll_try(struct op *op);
+int epoll_try_accept(struct op *op);
+int epoll_try_connect(struct op *op);
+int epoll_try_recv(struct op *op); /* plain and vectored */
+int epoll_try_recv_pooled(struct op *op);
+int epoll_try_send(struct op *op); /* plain and vectored */
+int epoll_try_shutdown(struct op *op);
+int epoll_try_poll(struct op *op);
+
+static inline void clear_bits(struct cport_handle *h, unsigned bits)
+{
+    h->engine_bits &= (uint8_t)~bits;
+}
+
+static inline void set_bits(struct cport_handle *h, unsigned bits)
+{
+    h->engine_bits |= (uint8_t)bits;
+}
+
+static inline int done(struct op *op, int64_t result)
+{
+    op->result = result;
+    return START_DONE;
+}
+
+static inline int failed(struct op *op, int error)
+{
+    op->aux = (uint32_t)error;
+    return done(op, error_from_errno(error));
+}
+
+/* There is nothing to read: wait for the next edge. */
+static inline int wait_readable(struct op *op)
+{
+    clear_bits(op->handle, RD_READY | RD_HUP);
+    return START_PENDING;
+}
+
+static inline int wait_writable(struct op *op)
+{
+    clear_bits(op->handle, WR_READY);
+    return START_PENDING;
+}
 
 #endif

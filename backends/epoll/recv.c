@@ -1,0 +1,121 @@
+/*
+ * recv.c: one attempt at a receive, without waiting.
+ */
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "epoll.h"
+
+static bool is_stream(struct cport_handle *h)
+{
+    if (!(h->engine_bits & TYPE_KNOWN)) {
+        int type = 0;
+        socklen_t len = sizeof(type);
+        getsockopt(h->fd, SOL_SOCKET, SO_TYPE, &type, &len);
+        set_bits(h, type == SOCK_STREAM ? TYPE_KNOWN | STREAM : TYPE_KNOWN);
+    }
+    return (h->engine_bits & STREAM) != 0;
+}
+
+/* A short read on a stream has emptied it: the next attempt would only say EAGAIN, unless it is the end that is left. */
+static void read_short(struct cport_handle *h)
+{
+    if (!(h->engine_bits & RD_HUP) && is_stream(h))
+        clear_bits(h, RD_READY);
+}
+
+/* len 0: is there something to read? */
+static int try_readable(struct op *op)
+{
+    char byte;
+    for (;;) {
+        ssize_t n = recv(op->handle->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        if (n >= 0)
+            return done(op, 0);
+        if (errno == EAGAIN)
+            return wait_readable(op);
+        if (errno != EINTR)
+            return failed(op, errno);
+    }
+}
+
+static ssize_t recv_some(struct op *op, size_t *ret_wanted)
+{
+    int fd = op->handle->fd;
+    if (op->kind == OP_RECV) {
+        *ret_wanted = op->io.len - op->transferred;
+        return recv(fd, (char *)op->io.base + op->transferred, *ret_wanted, MSG_DONTWAIT);
+    }
+    struct vec *vec = op->io.vec;
+    struct msghdr msg = {
+        .msg_iov = (struct iovec *)(void *)&vec->bufs[vec->first], .msg_iovlen = vec->count};
+    *ret_wanted = op->io.len - op->transferred;
+    return recvmsg(fd, &msg, MSG_DONTWAIT);
+}
+
+int epoll_try_recv(struct op *op)
+{
+    if (op->io.len == 0)
+        return try_readable(op);
+    for (;;) {
+        size_t wanted;
+        ssize_t n = recv_some(op, &wanted);
+        if (n < 0) {
+            if (errno == EAGAIN)
+                return wait_readable(op);
+            if (errno == EINTR)
+                continue;
+            return failed(op, errno);
+        }
+        op->transferred += (size_t)n;
+        if ((size_t)n < wanted)
+            read_short(op->handle);
+        bool all = op->transferred == op->io.len;
+        if (n == 0 || all || !(op->flags & CPORT_RECV_ALL))
+            return done(op, (int64_t)op->transferred);
+        if (op->kind == OP_RECVV)
+            vec_advance(op->io.vec, (size_t)n);
+        if (!(op->handle->engine_bits & RD_READY))
+            return START_PENDING;
+    }
+}
+
+/* The pool is dry: that ends the receive, but only if there is something to receive. */
+static int try_dry(struct op *op)
+{
+    char byte;
+    ssize_t n = recv(op->handle->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n == 0)
+        return done(op, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return wait_readable(op);
+    return n < 0 ? failed(op, errno) : done(op, CPORT_ENOBUFS);
+}
+
+int epoll_try_recv_pooled(struct op *op)
+{
+    struct cport_bufs *pool = op->io.pool;
+    struct cport_handle *h = op->handle;
+    uint32_t id;
+    if (!bufs_take(pool, &id))
+        return try_dry(op);
+    ssize_t n;
+    do
+        n = recv(h->fd, bufs_at(pool, id), pool->size, MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    if (n <= 0) {
+        int error = errno;
+        bufs_untake(pool, id);
+        if (n == 0)
+            return done(op, 0);
+        return error == EAGAIN ? wait_readable(op) : failed(op, error);
+    }
+    if ((size_t)n < pool->size)
+        read_short(h);
+    bufs_give(pool, id);
+    op->transferred = (size_t)n;
+    op->result = n;
+    op->event_flags = CPORT_BUFFER;
+    op->aux = id;
+    return op_is_multishot(op) ? TRY_MORE : START_DONE;
+}
