@@ -32,15 +32,15 @@ int main(int argc, char **argv)
 {
     cport_port_options single = {.size = sizeof(single), .flags = CPORT_PORT_SINGLE};
     cport_socket_options no_delay = {.size = sizeof(no_delay), .flags = CPORT_SOCKET_NODELAY};
-    struct sockaddr_storage address;
+    struct sockaddr_storage at;
     cport_socklen len;
     cport_os_handle fd;
     cport_port *port;
     cport_handle *listener;
     cport_op accept_op = {0};
     check(cport_port_open(&single, &port)); /* CPORT_BACKEND in the environment steers it */
-    check(cport_address("127.0.0.1", (uint16_t)(argc == 2 ? atoi(argv[1]) : 7), &address, &len));
-    check(cport_socket_tcp_listen((struct sockaddr *)&address, len, &no_delay, &fd));
+    check(cport_address("127.0.0.1", (uint16_t)(argc > 1 ? strtol(argv[1], 0, 0) : 7), &at, &len));
+    check(cport_socket_tcp_listen((struct sockaddr *)&at, len, &no_delay, &fd));
     check(cport_attach(port, fd, 0, 0, &listener));
     check(cport_accept(listener, &accept_op, CPORT_MULTISHOT));
     for (;;) {

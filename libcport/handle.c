@@ -164,6 +164,8 @@ void handle_op_more(
     struct op *op, int64_t result, uint32_t flags, uint32_t aux, struct harvest *out)
 {
     harvest_put(out, op, op->handle->key, result, flags | CPORT_MORE, aux);
+    op->event_flags = 0; /* a buffer, or an error, went with this event: not with the final one */
+    op->aux = 0;
 }
 
 #define BACKOFF_MIN_NS INT64_C(10000000)

@@ -53,7 +53,8 @@ enum op_state {
 
 #define OP_CANCELLED 0x1u /* somebody asked for an early end */
 #define OP_EPISODE   0x2u /* accept: its want of descriptors has been told; until the next success */
-#define OP_CAPTURED  0x4u /* io.vec, or a use of io.pool, is this op's and to be given back when it is final */
+#define OP_CAPTURED                                                                                \
+    0x4u /* io.vec, or a use of io.pool, is this op's and to be given back when it is final */
 
 struct vec; /* captured pieces of a vectored operation: vec.h */
 
@@ -99,7 +100,8 @@ struct op {
             cport_socklen len;
         } connect;
         uint32_t poll_mask;
-        uint64_t poll_info[4]; /* engine's from a poll's start on: what the kernel is asked, and answers */
+        uint64_t poll_info
+            [4]; /* engine's from a poll's start on: what the kernel is asked, and answers */
         int how;
     };
 } CPORT_MAY_ALIAS;

@@ -15,9 +15,9 @@
 
 /* A thread, as the port of its last wait knows it. Thread-local. */
 struct member {
-    struct cport_port *port; /* changed by its thread, or by the port's close, under `members_lock` */
+    struct cport_port *port; /* its thread's and the port's close's, under `members_lock` */
     struct member *next;     /* in port->crew.members */
-    struct member *older;    /* in the stack of parked threads; under the port's lock, as are the rest */
+    struct member *older;    /* in the stack of parked threads; port's lock, as are the rest */
     _Atomic uint32_t word;   /* raised to wake it */
     bool parked;
     bool active;

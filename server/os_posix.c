@@ -78,7 +78,8 @@ struct sys_gate *sys_gate_new(void)
     struct sys_gate *gate = malloc(sizeof(*gate));
     if (!gate)
         return NULL;
-    *gate = (struct sys_gate){.lock = PTHREAD_MUTEX_INITIALIZER, .opened = PTHREAD_COND_INITIALIZER};
+    *gate =
+        (struct sys_gate){.lock = PTHREAD_MUTEX_INITIALIZER, .opened = PTHREAD_COND_INITIALIZER};
     return gate;
 }
 

@@ -134,6 +134,6 @@ void sys_time_text(char text[SYS_TIME_TEXT_BYTES])
 {
     SYSTEMTIME now;
     GetSystemTime(&now);
-    snprintf(text, SYS_TIME_TEXT_BYTES, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", now.wYear, now.wMonth,
-        now.wDay, now.wHour, now.wMinute, now.wSecond, now.wMilliseconds);
+    snprintf(text, SYS_TIME_TEXT_BYTES, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", now.wYear,
+        now.wMonth, now.wDay, now.wHour, now.wMinute, now.wSecond, now.wMilliseconds);
 }

@@ -11,8 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 unsigned cts_descriptors_open(void)
 {
     unsigned count = 0;

@@ -42,8 +42,8 @@ check_cppcheck()
 {
     mkdir -p "$build/cppcheck"
     cppcheck --project="$build/compile_commands.json" -j "$jobs" --quiet --std=c11 --error-exitcode=1 \
-        --enable=warning,performance,portability --inline-suppr --cppcheck-build-dir="$build/cppcheck" \
-        --suppress=missingIncludeSystem --suppress=internalAstError
+        --enable=warning,performance,portability --inline-suppr --library=tools/dev/cppcheck.cfg --cppcheck-build-dir="$build/cppcheck" \
+        --suppress=missingIncludeSystem --suppress=internalAstError --suppress=legacyUninitvar
 }
 
 # none PATTERN WHY FILE...: no line may match; prints those that do.
