@@ -2,6 +2,7 @@
 #include "io.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define LOOP_THREADS 4u
 #define CHUNK        (64 * KIB)
@@ -69,6 +70,29 @@ void io_check_still_pending(cport_port *port, const cport_op *op)
 {
     cts_settle(port);
     CHECK(cts_pending(op));
+}
+
+void io_check_same_address(const struct sockaddr_storage *one, const struct sockaddr_storage *other)
+{
+    char text[2][64];
+    for (int i = 0; i < 2; i++)
+        CHECK_EQ(cport_address_text((const struct sockaddr *)(i == 0 ? one : other), sizeof *one,
+                     text[i], sizeof text[i]),
+            0);
+    if (strcmp(text[0], text[1]) != 0)
+        cts_fail(__FILE__, __LINE__, "address %s, not %s", text[0], text[1]);
+}
+
+cport_os_handle io_listen_full(struct sockaddr_storage *ret_address, cport_socklen *ret_len,
+    cport_os_handle ret_fillers[IO_FILLERS])
+{
+    cport_os_handle listener = cts_sock_listen(1, ret_address, ret_len);
+    for (int i = 0; i < IO_FILLERS; i++) {
+        ret_fillers[i] = cts_sock_tcp();
+        cts_sock_nonblocking(ret_fillers[i], true);
+        (void)cts_sock_connect(ret_fillers[i], (struct sockaddr *)ret_address, *ret_len);
+    }
+    return listener;
 }
 
 /* ---- Peers ---- */

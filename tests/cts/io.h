@@ -39,6 +39,24 @@ void io_check_broken(int64_t code);
 /* Dequeues for a moment: nothing may come of op. */
 void io_check_still_pending(cport_port *port, const cport_op *op);
 
+/* Two socket addresses are the same place. */
+void io_check_same_address(
+    const struct sockaddr_storage *one, const struct sockaddr_storage *other);
+/* A raw listener whose queue is full: on Linux, and so under Wine, further connects stay pending. ret_fillers are the four
+ * sockets that fill it. */
+#define IO_FILLERS 4
+cport_os_handle io_listen_full(struct sockaddr_storage *ret_address, cport_socklen *ret_len,
+    cport_os_handle ret_fillers[IO_FILLERS]);
+
+/* ---- What these cases need of the system: os_io_posix.c and os_io_windows.c ---- */
+
+void io_sock_timeouts(cport_os_handle s, int ms); /* SO_RCVTIMEO and SO_SNDTIMEO */
+bool io_sock_nodelay(cport_os_handle s);
+/* Not on Windows, which has no such limit. Fill: until no descriptor can be had. Free: n of those can again. Restore: all. */
+void io_table_fill(void);
+void io_table_free(unsigned n);
+void io_table_restore(void);
+
 /* ---- Peers ---- */
 
 typedef struct io_peer {

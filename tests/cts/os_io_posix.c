@@ -1,0 +1,63 @@
+/* Socket options, and the table of descriptors, on POSIX systems. */
+#include "io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+void io_sock_timeouts(cport_os_handle s, int ms)
+{
+    struct timeval t = {ms / 1000, ms % 1000 * 1000};
+    CHECK_EQ(setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t), 0);
+    CHECK_EQ(setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t), 0);
+}
+
+bool io_sock_nodelay(cport_os_handle s)
+{
+    int on = 0;
+    socklen_t len = sizeof on;
+    CHECK_EQ(getsockopt(s, IPPROTO_TCP, TCP_NODELAY, &on, &len), 0);
+    return on != 0;
+}
+
+#define TABLE_SIZE 256
+
+static int held[TABLE_SIZE];
+static unsigned held_count;
+static struct rlimit limit_before;
+
+void io_table_fill(void)
+{
+    if (held_count == 0) {
+        CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit_before), 0);
+        struct rlimit low = {TABLE_SIZE, limit_before.rlim_max};
+        CHECK_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+    }
+    for (;;) {
+        int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+            break;
+        CHECK(held_count < TABLE_SIZE);
+        held[held_count++] = fd;
+    }
+    CHECK_EQ(errno, EMFILE);
+    CHECK(held_count > 0);
+}
+
+void io_table_free(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        CHECK(held_count > 0);
+        CHECK_EQ(close(held[--held_count]), 0);
+    }
+}
+
+void io_table_restore(void)
+{
+    io_table_free(held_count);
+    CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit_before), 0);
+}
