@@ -99,6 +99,7 @@ void checker_handle_opened(cport_handle *h, cport_port *port, uintptr_t key)
     rec->handle = h;
     rec->port = checker_port(port);
     rec->key = key;
+    rec->before = old;
     ptr_map_put(&handles_by_address, h, rec);
     cts_unlock(&checker_lock);
 }
@@ -234,9 +235,9 @@ int checker_submit_ends(submit_token token, int ret)
             BROKEN("a submit without an op returned %d", ret);
         return ret;
     }
+    cts_lock(&checker_lock);
     if (ret >= 0 && rec->port == NULL)
         BROKEN("a submit without a port or a handle returned %d", ret);
-    cts_lock(&checker_lock);
     if (token.was_in_flight) {
         if (ret >= 0)
             BROKEN("an op in flight was accepted again, returned %d", ret);

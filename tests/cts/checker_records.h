@@ -58,6 +58,7 @@ typedef struct handle_record {
     uint64_t gone_wait, gone_clock;
     unsigned pending; /* ops that are neither final nor the close */
     lane lanes[LANE_COUNT];
+    struct handle_record *before; /* at the same address: its ops may still name it */
 } handle_record;
 
 typedef struct pool_record {
