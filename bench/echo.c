@@ -81,7 +81,10 @@ static int measure(const struct options *o, const struct workload *load, const s
         return -1;
     client.port = server.port;
     int status = client_run(&client, &result);
-    server_stop(&server);
+    if (status == 0)
+        status = server_wait(&server);
+    else
+        server_kill(&server);
     if (status == 0 && result.messages == 0) {
         fprintf(stderr, "no message came back within the round: --seconds is too short\n");
         status = -1;

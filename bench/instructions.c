@@ -58,7 +58,10 @@ static int count_instructions(const struct options *o, const struct peer *peer,
     if (status == 0) {
         client.port = server.port;
         status = client_run(&client, &result);
-        server_stop(&server);
+        if (status == 0)
+            status = server_wait(&server);
+        else
+            server_kill(&server);
         snprintf(row->engine, sizeof row->engine, "%s", server.engine);
         snprintf(row->remark, sizeof row->remark, "%s", server.remark);
     }

@@ -185,7 +185,9 @@ static bool parse_items(struct cursor *c, struct json *parent)
 
 static bool parse_into(struct cursor *c, struct json *value)
 {
-    char first = c->at < c->end ? *c->at : '\0';
+    char first = '\0';
+    if (c->at < c->end)
+        first = *c->at;
     if (first == '{' || first == '[') {
         value->kind = first == '{' ? JSON_OBJECT : JSON_ARRAY;
         c->at++;

@@ -186,11 +186,11 @@ int options_parse(int argc, char **argv, struct options *options)
         return -1;
     }
     for (const struct peer *p = peer_table; options->peer_count == 0 && p->name != NULL; p++) {
-        if (p->is_default && peer_is_built(p))
+        if (p->is_default && peer_is_built(p) && peer_can_start(p))
             options->peers[options->peer_count++] = p;
     }
     if (options->peer_count == 0) {
-        fprintf(stderr, "no peer was built\n");
+        fprintf(stderr, "no peer is there to be measured\n");
         return -1;
     }
     return 0;

@@ -1,7 +1,7 @@
 /*
  * What the benchmark asks of the operating system: os_posix.c (Linux in the details).
  *
- * Ownership: a process is a plain value of the caller from a successful spawn to os_process_stop.
+ * Ownership: a process is a plain value of the caller from a successful start to os_process_wait or os_process_kill.
  * Threading: one thread at a time.
  * Returns: 0 or more for success and -1 for failure, after a message on standard error that names the cause.
  */
@@ -47,8 +47,9 @@ int os_process_start(const char *const argv[], int core, struct os_process *ret_
 int os_process_read_line(struct os_process *p, char *ret_line, size_t size);
 /* CPU time of all threads of the process, user and system. */
 int os_process_cpu_ns(const struct os_process *p, int64_t *ret_ns);
-/* Asks the process to end, waits until it has and gives its resources back; one that takes 30 s is killed. */
-void os_process_stop(struct os_process *p);
+/* Waits until the process ends by itself; 0 when it did so without a fault. One that takes 30 s is killed. */
+int os_process_wait(struct os_process *p);
+void os_process_kill(struct os_process *p);
 
 /* Time these cores have spent busy with anything at all, stolen time included, in steps of 10 ms. */
 int os_cores_busy_ns(int core_a, int core_b, int64_t *ret_ns);

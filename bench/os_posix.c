@@ -227,18 +227,36 @@ int os_process_cpu_ns(const struct os_process *p, int64_t *ret_ns)
     return 0;
 }
 
-void os_process_stop(struct os_process *p)
+static int process_reap(struct os_process *p)
+{
+    int status = -1;
+    while (waitpid((pid_t)p->id, &status, 0) < 0 && errno == EINTR)
+        ;
+    close((int)p->output);
+    return status;
+}
+
+int os_process_wait(struct os_process *p)
 {
     /* The child holds the other end of the pipe for as long as it lives. */
     struct pollfd hangup = {.fd = (int)p->output};
-    kill((pid_t)p->id, SIGTERM);
     if (poll(&hangup, 1, END_TIMEOUT_MS) == 0) {
-        fprintf(stderr, "a server has not ended in %d s: killed\n", END_TIMEOUT_MS / 1000);
-        kill((pid_t)p->id, SIGKILL);
+        fprintf(stderr, "the server has not ended in %d s: killed\n", END_TIMEOUT_MS / 1000);
+        os_process_kill(p);
+        return -1;
     }
-    while (waitpid((pid_t)p->id, NULL, 0) < 0 && errno == EINTR)
-        ;
-    close((int)p->output);
+    int status = process_reap(p);
+    if (WIFSIGNALED(status))
+        fprintf(stderr, "the server was ended by signal %d\n", WTERMSIG(status));
+    else if (WEXITSTATUS(status) != 0)
+        fprintf(stderr, "the server ended with status %d\n", WEXITSTATUS(status));
+    return status == 0 ? 0 : -1;
+}
+
+void os_process_kill(struct os_process *p)
+{
+    kill((pid_t)p->id, SIGKILL);
+    process_reap(p);
 }
 
 /* The line after "cpuN": user nice system idle iowait irq softirq steal; user holds the guests' time already. */

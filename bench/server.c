@@ -8,10 +8,14 @@
 #define ARGUMENTS_MAX 16
 
 const struct peer peer_table[] = {
+    {"cport-uring", "peer-cport-uring", NULL, true},
+    {"cport-uring-pooled", "peer-cport-uring", "pooled", false},
+    {"cport-epoll", "peer-cport-epoll", NULL, true},
+    {"cport-epoll-pooled", "peer-cport-epoll", "pooled", false},
     {"raw-epoll", "peer-raw-epoll", NULL, true},
     {"raw-epoll-level", "peer-raw-epoll", "level", false},
     {"raw-io_uring", "peer-raw-io_uring", NULL, true},
-    {"raw-io_uring-multishot", "peer-raw-io_uring", "multishot", false},
+    {"raw-io_uring-multishot", "peer-raw-io_uring", "multishot", true},
     {"libuv", "peer-libuv", NULL, true},
     {"libuv-try", "peer-libuv", "try", false},
     {"asio", "peer-asio", NULL, true},
@@ -77,14 +81,28 @@ int server_start(
         return -1;
     if (os_process_read_line(&s.process, line, sizeof line) != 0 || parse_ready(line, &s) != 0) {
         fprintf(stderr, "%s did not start\n", peer->name);
-        os_process_stop(&s.process);
+        os_process_kill(&s.process);
         return -1;
     }
     *ret_server = s;
     return 0;
 }
 
-void server_stop(struct server *s)
+int server_wait(struct server *s)
 {
-    os_process_stop(&s->process);
+    return os_process_wait(&s->process);
+}
+
+void server_kill(struct server *s)
+{
+    os_process_kill(&s->process);
+}
+
+bool peer_can_start(const struct peer *peer)
+{
+    struct server s;
+    if (server_start(peer, NULL, -1, &s) != 0)
+        return false;
+    server_kill(&s);
+    return true;
 }

@@ -1,7 +1,7 @@
 /*
  * The servers under test and one of them running as a child process.
  *
- * Ownership: a server is the caller's value from server_start to server_stop.
+ * Ownership: a server is the caller's value from server_start to server_wait or server_kill.
  * Returns: 0, or -1 after a message on standard error.
  */
 #ifndef BENCH_SERVER_H
@@ -27,10 +27,14 @@ struct server {
 extern const struct peer peer_table[];
 const struct peer *peer_find(const char *name);
 bool peer_is_built(const struct peer *peer);
+/* Whether this system lets it run: some forbid io_uring. The server itself says why not. */
+bool peer_can_start(const struct peer *peer);
 
 /* Returns once it listens. prefix: a command to run it under, ending with NULL, or NULL for none. */
 int server_start(
     const struct peer *peer, const char *const *prefix, int core, struct server *ret_server);
-void server_stop(struct server *s);
+/* After the last connection has closed: the server ends by itself, and a fault of its own shows here. */
+int server_wait(struct server *s);
+void server_kill(struct server *s);
 
 #endif

@@ -1,0 +1,114 @@
+#include "cport_peer.h"
+
+#include <stdbool.h>
+
+#define POOL_BYTES 16384
+#define POOL_COUNT 512
+
+struct connection {
+    cport_handle *handle;
+    cport_op recv_op;
+    cport_op close_op;
+    unsigned sends;  /* in flight */
+    bool is_ending;  /* nothing more to receive: close after the last send */
+    bool is_starved; /* its receive found the pool dry */
+    struct connection *next_starved;
+};
+
+/* A received buffer on its way out. Sends of a connection leave in the order of the calls, so each may have its own op. */
+struct outgoing {
+    cport_op op;
+    struct connection *connection;
+};
+
+static cport_bufs *pool;
+static struct outgoing outgoing[POOL_COUNT];
+static struct connection *starved;
+
+void cport_pooled_open(cport_port *port)
+{
+    cport_peer_check("buffer pool", cport_bufs_open(port, POOL_BYTES, POOL_COUNT, &pool));
+}
+
+static void connection_receive(struct connection *x)
+{
+    cport_peer_check("receive", cport_recv_pooled(x->handle, &x->recv_op, pool, CPORT_MULTISHOT));
+}
+
+/* Only when nothing is in flight: a close would cancel the sends. */
+static void connection_end(struct connection *x)
+{
+    x->is_ending = true;
+    if (x->sends == 0 && !x->is_starved)
+        cport_peer_check("close", cport_close(x->handle, &x->close_op, 0));
+}
+
+static void buffer_return(uint32_t id)
+{
+    cport_peer_check("buffer", cport_bufs_return(pool, id));
+    while (starved != NULL) {
+        struct connection *x = starved;
+        starved = x->next_starved;
+        x->is_starved = false;
+        connection_receive(x);
+    }
+}
+
+static void on_sent(struct outgoing *out, int64_t result)
+{
+    struct connection *x = out->connection;
+    x->sends--;
+    buffer_return((uint32_t)(out - outgoing));
+    if (result < 0)
+        cport_cancel(&x->recv_op); /* its event, now or already queued, ends the connection */
+    if (x->is_ending)
+        connection_end(x);
+}
+
+static void connection_send(struct connection *x, uint32_t id, int64_t bytes)
+{
+    struct outgoing *out = &outgoing[id];
+    out->connection = x;
+    x->sends++;
+    int done =
+        cport_send(x->handle, &out->op, cport_bufs_data(pool, id), (size_t)bytes, CPORT_INLINE_OK);
+    if (done != 0)
+        on_sent(out, done < 0 ? done : cport_op_result(&out->op));
+}
+
+static void on_received(struct connection *x, const cport_event *event)
+{
+    bool is_final = (event->flags & CPORT_MORE) == 0;
+    if ((event->flags & CPORT_BUFFER) != 0)
+        connection_send(x, event->aux, event->result);
+    if (!is_final)
+        return;
+    if (event->result > 0) {
+        connection_receive(x);
+    } else if (event->result == CPORT_ENOBUFS) {
+        x->is_starved = true;
+        x->next_starved = starved;
+        starved = x;
+    } else {
+        connection_end(x);
+    }
+}
+
+void cport_pooled_event(const cport_event *event)
+{
+    struct connection *x = (struct connection *)event->key;
+    if (event->op == &x->recv_op)
+        on_received(x, event);
+    else if (event->op == &x->close_op)
+        cport_peer_closed(x);
+    else
+        on_sent(CPORT_CONTAINER_OF(event->op, struct outgoing, op), event->result);
+}
+
+void cport_pooled_connection(cport_port *port, cport_os_handle fd)
+{
+    struct connection *x = peer_allocate(sizeof *x);
+    peer_connection_opened();
+    cport_peer_check("attach", cport_attach(port, fd, (uintptr_t)x, 0, &x->handle));
+    connection_receive(x);
+}
