@@ -8,15 +8,16 @@ missing()
     bad=1
 }
 
+# The public interface; what the build, the environment and internal headers define.
+defined_in=(include/cport/*.h CMakeLists.txt cmake/*.cmake */CMakeLists.txt libcport/*.[ch] tools/mingw/env.sh)
 pages=(README.md CONTRIBUTING.md CHANGELOG.md docs/*.md docs/adr/*.md)
 for page in "${pages[@]}"; do
     while read -r target; do
         [[ -e $(dirname "$page")/$target ]] || missing "$page" "no file $target"
     done < <(grep -oE '\]\([^)#:]+\)' "$page" | sed 's/^](//; s/)$//')
     while read -r name; do
-        grep -qE "\b$name\b" include/cport/*.h || missing "$page" "nothing public is called $name"
-    done < <(grep -oE '`?\b(cport_[a-z0-9_]+|CPORT_[A-Z0-9_]+[A-Z0-9])\b' "$page" | tr -d '`' |
-        grep -vE '^(cport_objects|cport_flags|CPORT_(WITH|BACKEND$|CACHE|MINGW|WINE|WERROR|SANITIZE).*)$' | sort -u)
+        grep -qE "\b$name\b" "${defined_in[@]}" || missing "$page" "nothing is called $name"
+    done < <(grep -oE '\b(cport_[a-z0-9_]+|CPORT_[A-Z0-9_]+[A-Z0-9])\b' "$page" | sort -u)
     while read -r name; do
         grep -rqE "\b$name\b" tests/cts tests/unit tests/server || missing "$page" "no test is called $name"
     done < <(grep -oE '\bs[0-9][0-9]_[a-z0-9_]+' "$page" | sort -u)

@@ -118,5 +118,6 @@ stages_run()
             echo "$hash" >"build/stamps/$name"
         fi
     done
+    suite_summary "$@"
     stages_table "$@"
 }

@@ -45,6 +45,18 @@ labels_complete()
     }
 }
 
+# suite_summary STAGE...: how many cases of the conformance suite each configuration ran.
+suite_summary()
+{
+    local stage
+    for stage in "$@"; do
+        [[ -f build/results/$stage/cts.xml ]] || continue
+        sed -nE 's|.*<testcase name="cts/([^/]+)/.*|\1|p' "build/results/$stage/cts.xml" | sort | uniq -c |
+            awk -v stage="$stage" '{ printf "%s%s %d", NR == 1 ? "\nconformance, " stage ": " : ", ", $2, $1 }'
+    done
+    echo
+}
+
 stage_release()
 {
     preset_build release
