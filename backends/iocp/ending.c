@@ -32,6 +32,14 @@ bool ending_of_call(
     return true;
 }
 
+struct ending ending_of_stream(const struct cport_handle *h)
+{
+    /* Where the reset came before the receive, Wine says that the stream has ended; but it knows better if asked. */
+    WSAPOLLFD state = {.fd = (SOCKET)h->fd, .events = POLLRDNORM};
+    bool reset = WSAPoll(&state, 1, 0) > 0 && (state.revents & POLLERR);
+    return ending_of_error(reset ? WSAECONNRESET : 0);
+}
+
 void op_fail(struct op *op, struct ending ending)
 {
     bool aborted = ending.code == CPORT_ECONNABORTED || ending.code == CPORT_EINVAL;

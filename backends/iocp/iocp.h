@@ -80,6 +80,8 @@ struct ending ending_of_error(uint32_t win32_error);
 /* From what an overlapped call on h has returned. True: it has ended; false: a packet is to come. */
 bool ending_of_call(
     const struct cport_handle *h, bool ok, const OVERLAPPED *overlapped, struct ending *ret_ending);
+/* A receive on h has ended with 0 bytes: code 0 if that is the end of the stream, or the reset that it was. */
+struct ending ending_of_stream(const struct cport_handle *h);
 /* Sets the op's result and aux from the error, which is CPORT_ECANCELED if the op's end was asked for. */
 void op_fail(struct op *op, struct ending ending);
 

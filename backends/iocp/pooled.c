@@ -22,22 +22,25 @@ enum verdict {
     VERDICT_END,
 };
 
-static enum verdict fail(struct op *op, const struct ending *e)
+/* Nothing was received: the end of the stream, or an error. */
+static enum verdict end(struct op *op, struct ending e)
 {
     bool shut = (op->handle->engine_bits & HANDLE_RECV_SHUT) && !(op->bits & OP_CANCELLED);
     op->result = 0;
     op->aux = 0;
-    if (e->code == CPORT_ECONNRESET)
+    if (e.code == 0)
+        e = ending_of_stream(op->handle);
+    if (e.code == CPORT_ECONNRESET)
         op->handle->engine_bits |= HANDLE_RESET;
-    if (e->code < 0 && !shut)
-        op_fail(op, *e);
+    if (e.code < 0 && !shut)
+        op_fail(op, e);
     return VERDICT_END;
 }
 
 static enum verdict readable(struct op *op, const struct ending *e)
 {
     if (e->code < 0)
-        return fail(op, e);
+        return end(op, *e);
     if (op->bits & OP_CANCELLED) {
         op->result = CPORT_ECANCELED;
         return VERDICT_END;
@@ -47,7 +50,9 @@ static enum verdict readable(struct op *op, const struct ending *e)
         /* The end of the stream needs no buffer. */
         u_long there = 1;
         ioctlsocket((SOCKET)op->handle->fd, FIONREAD, &there);
-        op->result = there ? CPORT_ENOBUFS : 0;
+        if (there == 0)
+            return end(op, *e);
+        op->result = CPORT_ENOBUFS;
         return VERDICT_END;
     }
     op->io.base = bufs_at(op->io.pool, id);
@@ -61,7 +66,7 @@ static enum verdict received(struct op *op, const struct ending *e)
     op->io.base = NULL;
     if (e->code < 0 || e->bytes == 0) {
         bufs_untake(op->io.pool, id);
-        return fail(op, e);
+        return end(op, *e);
     }
     bufs_give(op->io.pool, id);
     op->transferred = e->bytes;

@@ -102,10 +102,14 @@ static bool send_took(struct op *op, const struct ending *e)
     return true;
 }
 
-static bool took(struct op *op, const struct ending *e)
+static bool took(struct op *op, struct ending e)
 {
-    advance(op, e->bytes);
-    return is_send(op) ? send_took(op, e) : recv_took(op, e);
+    advance(op, e.bytes);
+    if (is_send(op))
+        return send_took(op, &e);
+    if (e.code == 0 && e.bytes == 0 && op->io.len)
+        e = ending_of_stream(op->handle);
+    return recv_took(op, &e);
 }
 
 static int run(struct op *op)
@@ -114,7 +118,7 @@ static int run(struct op *op)
     do {
         if (!ask(op, &e))
             return START_PENDING;
-    } while (!took(op, &e));
+    } while (!took(op, e));
     return START_DONE;
 }
 
@@ -132,7 +136,6 @@ int transfer_start(struct op *op)
 
 void transfer_ended(struct op *op, struct harvest *out)
 {
-    struct ending e = ending_of_packet(overlapped_of(op));
-    if (took(op, &e) || run(op) == START_DONE)
+    if (took(op, ending_of_packet(overlapped_of(op))) || run(op) == START_DONE)
         handle_op_final(op, op->result, out);
 }
