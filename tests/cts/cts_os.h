@@ -86,6 +86,8 @@ void cts_file_close(cport_os_handle file);
 int cts_run_self(const char *program, const char *config, const char *case_name);
 void cts_setenv(const char *name, const char *value); /* NULL removes it */
 _Noreturn void cts_exit_now(int code);
+/* Of what other system this one is an emulation, with the version: "wine-8"; "" if it is none. */
+const char *cts_os_emulation(void);
 void cts_os_start(void); /* once, before any other call */
 
 /* ---- Blocking sockets: the other end of what is tested ---- */

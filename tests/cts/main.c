@@ -1,6 +1,6 @@
 /*
  * cts --list [--config NAME]             the cases, or those that apply to a configuration
- * cts --config NAME --case NAME          runs one case in this process
+ * cts --config NAME --case NAME          runs one case in this process; one that is expected to fail, in its own
  * cts --config NAME                      runs each case that applies in a process of its own
  */
 #include <setjmp.h>
@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "cts.h"
+#include "expected.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -171,6 +172,9 @@ int main(int argc, char **argv)
     cts_os_start();
     if (case_name == NULL)
         return run_all(argv[0], config);
+    const char *reason = cts_expected_reason(config_name, case_name);
+    if (reason != NULL)
+        return cts_expected_run(argv[0], config_name, case_name, reason);
     for (size_t i = 0; i < CTS_COUNT_OF(cases); i++)
         if (strcmp(cases[i].name, case_name) == 0 && applies(&cases[i], config))
             return run_case(config_name, &cases[i]);

@@ -66,6 +66,11 @@ void cts_exit_now(int code)
     _exit(code);
 }
 
+const char *cts_os_emulation(void)
+{
+    return "";
+}
+
 void cts_os_start(void)
 {
     /* The library promises never to raise SIGPIPE: the default action stays, so that a broken promise shows. Our own

@@ -47,6 +47,17 @@ void cts_exit_now(int code)
     _exit(code);
 }
 
+const char *cts_os_emulation(void)
+{
+    static char name[32];
+    typedef const char *(__cdecl * version_fn)(void);
+    HMODULE ntdll = GetModuleHandleA("ntdll.dll");
+    version_fn version = (version_fn)(void (*)(void))GetProcAddress(ntdll, "wine_get_version");
+    if (version != NULL)
+        snprintf(name, sizeof name, "wine-%d", atoi(version()));
+    return name;
+}
+
 void cts_os_start(void)
 {
     WSADATA data;

@@ -52,7 +52,10 @@ bool cts_sock_connect(cport_os_handle s, const struct sockaddr *address, cport_s
 
 int64_t cts_sock_recv(cport_os_handle s, void *data, size_t len)
 {
-    return recv(s, data, clamp(len), 0);
+    int n = recv(s, data, clamp(len), 0);
+    /* Wine calls a reset that came before the recv an end-of-stream, unless it is asked for the state. */
+    WSAPOLLFD state = {.fd = s, .events = POLLRDNORM};
+    return n == 0 && WSAPoll(&state, 1, 0) > 0 && (state.revents & POLLERR) ? -1 : n;
 }
 
 int64_t cts_sock_send_some(cport_os_handle s, const void *data, size_t len)
