@@ -139,6 +139,7 @@ static void lane_pop_done(lane *l)
 {
     while (l->first != NULL && l->first->done) {
         lane_node *node = l->first;
+        l->ahead -= node->counted;
         l->first = node->next;
         if (l->first == NULL)
             l->last = NULL;
@@ -162,16 +163,20 @@ static void lane_finish(op_record *rec, cts_wait_mark wait)
     lane_node *node = rec->node;
     if (node == NULL)
         return;
+    lane *l = lane_of(rec);
     node->exempt = rec->cancelled;
-    for (const lane_node *later = node->next; later != NULL && !node->exempt; later = later->next)
+    for (const lane_node *later = node->next; l->ahead > 0 && later != NULL && !node->exempt;
+         later = later->next)
         if (later->done && !later->exempt && (later->wait == wait.id || later->clock < wait.entry))
             BROKEN("a later %s of handle %p ended before this one", kind_names[rec->kind],
                 (void *)rec->handle->handle);
     node->done = true;
     node->wait = wait.id;
     node->clock = clock_now;
+    node->counted = node != l->first;
+    l->ahead += node->counted;
     rec->node = NULL;
-    lane_pop_done(lane_of(rec));
+    lane_pop_done(l);
 }
 
 /* ---- Submits ---- */

@@ -37,6 +37,7 @@ typedef struct port_record {
 typedef struct lane_node {
     bool done;
     bool exempt;    /* cancelled by itself: may end out of order */
+    bool counted;   /* in its lane's ahead */
     uint64_t wait;  /* that dequeued it */
     uint64_t clock; /* when it was recorded */
     struct lane_node *next;
@@ -47,6 +48,7 @@ typedef enum lane_name { LANE_RECV, LANE_SEND, LANE_COUNT } lane_name;
 typedef struct lane {
     lane_node *first;
     lane_node *last;
+    unsigned ahead; /* nodes that have ended before the first */
 } lane;
 
 typedef struct handle_record {
