@@ -135,8 +135,14 @@ void wakes_coalesce(void)
 typedef struct sleeper {
     cport_port *port;
     atomic_bool open;
-    atomic_int woken; /* 1 + what the wait returned */
+    atomic_bool may_close; /* the other thread is out of its call */
+    atomic_int woken;      /* 1 + what the wait returned */
 } sleeper;
+
+static bool may_close(void *arg)
+{
+    return atomic_load(&((sleeper *)arg)->may_close);
+}
 
 static void open_and_sleep(void *arg)
 {
@@ -146,6 +152,7 @@ static void open_and_sleep(void *arg)
     atomic_store(&s->open, true);
     int n = cts_wait(s->port, &ev, 1, -1);
     atomic_store(&s->woken, 1 + n);
+    cts_until(may_close, s, "the port to be out of use");
     cts_port_close(s->port);
 }
 
@@ -161,6 +168,7 @@ void wake_from_another_thread_ends_a_wait(void)
     cts_until(is_open, &s, "the port to be open");
     cts_until_sleeps(t);
     CHECK_EQ(cts_wake(s.port), 0);
+    atomic_store(&s.may_close, true);
     cts_thread_join(t);
     CHECK_EQ(atomic_load(&s.woken), 1);
 }
@@ -173,6 +181,7 @@ void s12_post_from_another_thread_ends_a_wait(void)
     cts_until(is_open, &s, "the port to be open");
     cts_until_sleeps(t);
     CHECK_EQ(cts_post(s.port, &op, 1, 2), 0);
+    atomic_store(&s.may_close, true);
     cts_thread_join(t);
     CHECK_EQ(atomic_load(&s.woken), 2);
 }
