@@ -92,6 +92,14 @@ static void op_emit(struct cport_handle *h, struct op *op, int64_t result, struc
     port_ready(h->port, op);
 }
 
+static int op_start(struct cport_port *port, struct op *op)
+{
+    op_set_state(op, OP_STARTED);
+    if (op_is_multishot(op) && !port->shared)
+        port->multishot_mark = port->ready.pushed;
+    return port->backend->start(op);
+}
+
 /* Starts the head, and goes on to the next as long as heads end at once. */
 static void dir_start(struct cport_handle *h, struct dir *d, struct harvest *out)
 {
@@ -99,8 +107,7 @@ static void dir_start(struct cport_handle *h, struct dir *d, struct harvest *out
     while ((op = d->head) != NULL) {
         int64_t result = CPORT_ECANCELED;
         if (!(op->bits & OP_CANCELLED)) {
-            op_set_state(op, OP_STARTED);
-            int r = h->port->backend->start(op);
+            int r = op_start(h->port, op);
             if (r == START_PENDING)
                 return;
             result = r == START_DONE ? op->result : r;
@@ -238,8 +245,7 @@ int handle_submit(struct cport_handle *h, struct op *op)
     if (op->kind != OP_POLL && d->head) {
         op_set_state(op, OP_QUEUED);
     } else {
-        op_set_state(op, OP_STARTED);
-        int r = port->backend->start(op);
+        int r = op_start(port, op);
         if (r != START_PENDING)
             return submit_ended(h, op, r);
     }

@@ -38,6 +38,8 @@ static inline void harvest_put(
 struct ready {
     _Atomic(struct op *) head;
     struct op *tail;
+    uint32_t pushed; /* count, and wrap round */
+    uint32_t popped;
 };
 
 /* Without the port's lock: an event that happened before the call (under a common lock) is seen. */
@@ -55,13 +57,16 @@ static inline void ready_push(struct ready *ready, struct op *op)
     else
         ready->tail->next = op;
     ready->tail = op;
+    ready->pushed++;
 }
 
 static inline struct op *ready_pop(struct ready *ready)
 {
     struct op *op = atomic_load_explicit(&ready->head, memory_order_relaxed);
-    if (op)
+    if (op) {
         atomic_store_explicit(&ready->head, op->next, memory_order_relaxed);
+        ready->popped++;
+    }
     return op;
 }
 
@@ -99,7 +104,8 @@ struct cport_port {
 
     struct ready ready;
     struct wheel wheel;
-    unsigned unpolled; /* SINGLE: waits in a row that the ready list filled alone */
+    unsigned unpolled;       /* SINGLE: waits in a row that the ready list filled alone */
+    uint32_t multishot_mark; /* SINGLE: ready.pushed when a multishot op was last started */
 
     struct lock lock;
     struct crew crew;

@@ -46,10 +46,17 @@ static int poll_engine(struct cport_port *port, struct harvest *out, int64_t wai
     return r;
 }
 
+/* What a multishot op gets goes straight into the batch, past the ready list. Events of its own handle that are older than
+ * the op itself must have left by then; others it may pass. */
+static bool multishots_may_pass(const struct cport_port *port)
+{
+    return (int32_t)(port->ready.popped - port->multishot_mark) >= 0;
+}
+
 /* Fills the batch from the ready list. True: the batch is full and the engine's turn is not due yet. */
 static bool fill_from_ready(struct cport_port *port, struct harvest *out)
 {
-    bool engine_turn = port->unpolled >= UNPOLLED_MAX;
+    bool engine_turn = port->unpolled >= UNPOLLED_MAX && multishots_may_pass(port);
     unsigned max = out->max;
     out->max = engine_turn ? max - 1 : max;
     port_take_ready(port, out);

@@ -227,12 +227,20 @@ static int close_handle(struct cport_handle *h)
     return START_DONE;
 }
 
+/* What a multishot op gets goes into the harvest at once. While this thread polls, others may have started, and ended, an older
+ * receive of the same handle, whose event is still in the ready list. */
+static bool must_stay_behind(const struct op *op)
+{
+    const struct cport_port *port = op->handle->port;
+    return op_is_multishot(op) && port->shared && !ready_empty(&port->ready);
+}
+
 /* Goes on with one direction as far as readiness and room allow. */
 static void progress(struct cport_handle *h, struct dir *d, unsigned ready_bit, struct harvest *out)
 {
     struct op *op = d->head;
     while (op && (h->engine_bits & ready_bit) && op_state(op) == OP_STARTED) {
-        if (harvest_full(out)) {
+        if (harvest_full(out) || must_stay_behind(op)) {
             list_add(h);
             return;
         }
@@ -275,15 +283,18 @@ static void progress_all(struct cport_handle *h, struct harvest *out)
         progress_polls(h, out);
 }
 
-/* Handles that an earlier poll, or a submit, left to be gone on with. One comes back to the list only when out is full. */
+/* Handles that an earlier poll, or a submit, left to be gone on with. One comes back to the list when out is full, or the ready
+ * list must be emptied first. */
 static void progress_listed(struct cport_port *port, struct harvest *out)
 {
+    bool stuck = false;
     struct cport_handle *h;
-    while (!harvest_full(out) && (h = list_first(port)) != NULL) {
+    while (!stuck && !harvest_full(out) && (h = list_first(port)) != NULL) {
         handle_lock(h);
         if (h->engine_bits & LISTED) {
             list_remove(h);
             progress_all(h, out);
+            stuck = (h->engine_bits & LISTED) != 0;
         }
         handle_unlock(h);
     }
