@@ -259,8 +259,6 @@ int checker_submit_ends(submit_token token, int ret)
         if (ret == 1)
             rec->port->inline_done++;
     }
-    if (ret == 0 && rec->kind == KIND_POST && !token.was_in_flight)
-        rec->port->posts++;
     cts_unlock(&checker_lock);
     return ret;
 }
@@ -376,6 +374,7 @@ void checker_event(cport_port *port, cts_wait_mark wait, const cport_event *ev)
     check_result(rec, ev);
     rec->events++;
     rec->port->events++;
+    rec->port->posts += rec->kind == KIND_POST;
     if (rec->pool != NULL)
         checker_pool_event(rec, ev);
     if (final) {
