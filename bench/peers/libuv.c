@@ -14,6 +14,7 @@
 
 struct connection {
     uv_tcp_t tcp;
+    bool is_paused; /* not reading while libuv still sends from the buffer */
     char buffer[PEER_BUFFER_BYTES];
 };
 
@@ -44,11 +45,12 @@ static void on_written(uv_write_t *request, int status)
 {
     struct connection *x = request->handle->data;
     free(request);
-    if (status < 0)
+    if (status < 0) {
         connection_close(x);
-    else if (!uv_is_closing((uv_handle_t *)&x->tcp))
-        uv_read_start(
-            (uv_stream_t *)&x->tcp, on_allocate, on_read); /* UV_EALREADY when it never stopped */
+    } else if (x->is_paused && !uv_is_closing((uv_handle_t *)&x->tcp)) {
+        x->is_paused = false;
+        uv_read_start((uv_stream_t *)&x->tcp, on_allocate, on_read);
+    }
 }
 
 static void connection_write(struct connection *x, char *bytes, size_t count)
@@ -64,14 +66,16 @@ static void connection_write(struct connection *x, char *bytes, size_t count)
     }
     uv_write_t *request = malloc(sizeof *request);
     if (request == NULL)
-        peer_die("write", UV_ENOMEM);
+        peer_die("no memory", 0);
     if (uv_write(request, stream, &buffer, 1, on_written) != 0) {
         free(request);
         connection_close(x);
         return;
     }
-    if (uv_stream_get_write_queue_size(stream) > 0)
+    if (uv_stream_get_write_queue_size(stream) > 0) {
+        x->is_paused = true;
         uv_read_stop(stream);
+    }
 }
 
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
