@@ -123,9 +123,15 @@ static void conn_close(struct conn *conn, uint32_t flags)
     conn->pending++;
 }
 
-void conn_abort(struct conn *conn)
+static void conn_abort(struct conn *conn)
 {
     conn_close(conn, CPORT_ABORT);
+}
+
+/* What the system has taken of the last replies it goes on delivering: a slow reader still gets them. */
+void conn_expire(struct conn *conn)
+{
+    conn_close(conn, conn->stage == STAGE_LINGERING ? 0 : CPORT_ABORT);
 }
 
 struct conn *conn_next(const struct conn *conn)
@@ -439,7 +445,7 @@ static void on_timer(struct worker *worker, const cport_event *event)
         conn_log(conn, LOG_INFO, "write_timeout", "queued", (int)conn_queued(conn));
         conn_abort(conn);
     } else if (conn->linger_at <= worker->now_ns) {
-        conn_abort(conn);
+        conn_expire(conn);
     } else {
         conn_timer_set(conn);
     }

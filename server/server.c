@@ -159,6 +159,7 @@ static void log_counts(const struct server *server)
     for (unsigned i = 0; i < server->worker_count; i++) {
         const struct worker_counts *one = &server->workers[i].counts;
         sum.accepted += one->accepted;
+        sum.handed_on += one->handed_on;
         sum.refused_full += one->refused_full;
         sum.illegal_preface += one->illegal_preface;
         sum.preface_timeout += one->preface_timeout;
@@ -167,12 +168,12 @@ static void log_counts(const struct server *server)
         sum.write_timeout += one->write_timeout;
     }
     log_line(LOG_INFO, "stopped",
-        "accepted=%llu refused_full=%llu illegal_preface=%llu preface_timeout=%llu "
+        "accepted=%llu handed_on=%llu refused_full=%llu illegal_preface=%llu preface_timeout=%llu "
         "broken_frame=%llu memory=%llu write_timeout=%llu",
-        (unsigned long long)sum.accepted, (unsigned long long)sum.refused_full,
-        (unsigned long long)sum.illegal_preface, (unsigned long long)sum.preface_timeout,
-        (unsigned long long)sum.broken_frame, (unsigned long long)sum.memory,
-        (unsigned long long)sum.write_timeout);
+        (unsigned long long)sum.accepted, (unsigned long long)sum.handed_on,
+        (unsigned long long)sum.refused_full, (unsigned long long)sum.illegal_preface,
+        (unsigned long long)sum.preface_timeout, (unsigned long long)sum.broken_frame,
+        (unsigned long long)sum.memory, (unsigned long long)sum.write_timeout);
 }
 
 int server_run(const struct config *config)

@@ -58,6 +58,7 @@ void worker_accepted(struct worker *worker, cport_os_handle fd)
     int error = cport_post(target->port, &handoff->op, 0, (int64_t)fd);
     assert(error == 0);
     (void)error;
+    worker->counts.handed_on++;
 }
 
 /* ---- Start ---- */
@@ -142,7 +143,7 @@ static void on_drain_timeout(struct worker *worker, const cport_event *event)
         log_line(LOG_WARN, "drain_timeout", "worker=%u", worker->index);
     for (struct conn *conn = worker->conns, *next; conn; conn = next) {
         next = conn_next(conn);
-        conn_abort(conn);
+        conn_expire(conn);
     }
 }
 

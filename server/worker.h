@@ -26,6 +26,7 @@ struct route {
 /* What happened, counted by the worker and read once it has ended. */
 struct worker_counts {
     uint64_t accepted;
+    uint64_t handed_on;    /* to another worker */
     uint64_t refused_full; /* above max-connections, or without memory for a connection */
     uint64_t illegal_preface;
     uint64_t preface_timeout;

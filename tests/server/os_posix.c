@@ -1,0 +1,171 @@
+#include "peer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+struct child {
+    pid_t pid;
+    FILE *output;
+    FILE *errors;
+};
+
+/* All but the three standard streams close on exec, so that a child holds nothing of ours. */
+struct child *child_start(const char *const *argv)
+{
+    int ends[2];
+    posix_spawn_file_actions_t actions;
+    struct child *child = calloc(1, sizeof(*child));
+    if (!child || pipe2(ends, O_CLOEXEC) != 0)
+        goto free_child;
+    child->output = fdopen(ends[0], "r");
+    child->errors = tmpfile();
+    if (!child->output || !child->errors)
+        goto close_pipe;
+
+    int errors_fd = fcntl(fileno(child->errors), F_DUPFD_CLOEXEC, 3);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, errors_fd, STDERR_FILENO);
+    int error =
+        posix_spawn(&child->pid, argv[0], &actions, NULL, (char **)(uintptr_t)argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(errors_fd);
+    if (error != 0)
+        goto close_pipe;
+    close(ends[1]);
+    return child;
+
+close_pipe:
+    close(ends[1]);
+    if (child->output)
+        fclose(child->output);
+    if (child->errors)
+        fclose(child->errors);
+free_child:
+    free(child);
+    return NULL;
+}
+
+bool child_line(struct child *child, char *line, size_t size)
+{
+    if (!fgets(line, (int)size, child->output))
+        return false;
+    line[strcspn(line, "\r\n")] = '\0';
+    return true;
+}
+
+void child_stop(struct child *child)
+{
+    kill(child->pid, SIGTERM);
+}
+
+void child_kill(struct child *child)
+{
+    kill(child->pid, SIGKILL);
+}
+
+int child_wait(struct child *child, char *errors, size_t size)
+{
+    int status;
+    while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    rewind(child->errors);
+    size_t len = fread(errors, 1, size - 1, child->errors);
+    errors[len] = '\0';
+    fclose(child->output);
+    fclose(child->errors);
+    free(child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+void peer_start(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+}
+
+cport_os_handle net_connect(uint16_t tcp_port)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return CPORT_OS_HANDLE_INVALID;
+    int on = 1;
+    struct timeval patience = {.tv_sec = NET_PATIENCE_SECONDS};
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    struct sockaddr_in address = {.sin_family = AF_INET,
+        .sin_port = htons(tcp_port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+        close(fd);
+        return CPORT_OS_HANDLE_INVALID;
+    }
+    return fd;
+}
+
+int64_t net_send(cport_os_handle fd, const void *data, size_t len)
+{
+    ssize_t sent;
+    do
+        sent = send(fd, data, len, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent;
+}
+
+int64_t net_recv(cport_os_handle fd, void *data, size_t len)
+{
+    ssize_t received;
+    do
+        received = recv(fd, data, len, 0);
+    while (received < 0 && errno == EINTR);
+    return received;
+}
+
+int64_t net_send_now(cport_os_handle fd, const void *data, size_t len)
+{
+    ssize_t sent = send(fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sent < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : sent;
+}
+
+bool net_wait_room(cport_os_handle fd)
+{
+    struct pollfd one = {.fd = fd, .events = POLLOUT};
+    return poll(&one, 1, 50) > 0;
+}
+
+void net_small_buffers(cport_os_handle fd)
+{
+    int bytes = 128 << 10;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
+void net_shutdown_send(cport_os_handle fd)
+{
+    shutdown(fd, SHUT_WR);
+}
+
+void net_reset(cport_os_handle fd)
+{
+    struct linger none = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+    close(fd);
+}
+
+void net_close(cport_os_handle fd)
+{
+    close(fd);
+}

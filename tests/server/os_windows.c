@@ -1,0 +1,203 @@
+#include "peer.h"
+
+#include <fcntl.h>
+#include <io.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <windows.h>
+
+struct child {
+    HANDLE process;
+    DWORD id;
+    FILE *output;
+    HANDLE errors;
+};
+
+/* Quotes as CommandLineToArgvW undoes it; no argument of ours holds a quote. */
+static char *command_line(const char *const *argv)
+{
+    size_t len = 1;
+    for (const char *const *argument = argv; *argument; argument++)
+        len += strlen(*argument) + 3;
+    char *line = calloc(len, 1);
+    for (const char *const *argument = argv; line && *argument; argument++) {
+        strcat(line, argument == argv ? "\"" : " \"");
+        strcat(line, *argument);
+        strcat(line, "\"");
+    }
+    return line;
+}
+
+static HANDLE errors_file(SECURITY_ATTRIBUTES *inherited)
+{
+    char folder[MAX_PATH], path[MAX_PATH];
+    if (!GetTempPathA(sizeof(folder), folder) || !GetTempFileNameA(folder, "cpt", 0, path))
+        return INVALID_HANDLE_VALUE;
+    return CreateFileA(path, GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
+        inherited, CREATE_ALWAYS, FILE_ATTRIBUTE_TEMPORARY | FILE_FLAG_DELETE_ON_CLOSE, NULL);
+}
+
+struct child *child_start(const char *const *argv)
+{
+    SECURITY_ATTRIBUTES inherited = {.nLength = sizeof(inherited), .bInheritHandle = TRUE};
+    HANDLE read_end, write_end;
+    struct child *child = calloc(1, sizeof(*child));
+    char *line = command_line(argv);
+    if (!child || !line || !CreatePipe(&read_end, &write_end, &inherited, 0))
+        goto free_child;
+    SetHandleInformation(read_end, HANDLE_FLAG_INHERIT, 0);
+    child->errors = errors_file(&inherited);
+
+    STARTUPINFOA startup = {.cb = sizeof(startup),
+        .dwFlags = STARTF_USESTDHANDLES,
+        .hStdInput = GetStdHandle(STD_INPUT_HANDLE),
+        .hStdOutput = write_end,
+        .hStdError = child->errors};
+    PROCESS_INFORMATION process;
+    BOOL started = CreateProcessA(
+        NULL, line, NULL, NULL, TRUE, CREATE_NEW_PROCESS_GROUP, NULL, NULL, &startup, &process);
+    CloseHandle(write_end);
+    if (!started)
+        goto close_pipe;
+    CloseHandle(process.hThread);
+    free(line);
+    child->process = process.hProcess;
+    child->id = process.dwProcessId;
+    child->output = _fdopen(_open_osfhandle((intptr_t)read_end, _O_RDONLY), "r");
+    return child;
+
+close_pipe:
+    CloseHandle(read_end);
+    CloseHandle(child->errors);
+free_child:
+    free(line);
+    free(child);
+    return NULL;
+}
+
+bool child_line(struct child *child, char *line, size_t size)
+{
+    if (!fgets(line, (int)size, child->output))
+        return false;
+    line[strcspn(line, "\r\n")] = '\0';
+    return true;
+}
+
+void child_stop(struct child *child)
+{
+    GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, child->id);
+}
+
+/* An exit code of its own, by which child_wait tells a kill. */
+#define KILLED 0xC0FFEEu
+
+void child_kill(struct child *child)
+{
+    TerminateProcess(child->process, KILLED);
+}
+
+int child_wait(struct child *child, char *errors, size_t size)
+{
+    DWORD status = KILLED, len = 0;
+    WaitForSingleObject(child->process, INFINITE);
+    GetExitCodeProcess(child->process, &status);
+    SetFilePointer(child->errors, 0, NULL, FILE_BEGIN);
+    if (!ReadFile(child->errors, errors, (DWORD)size - 1, &len, NULL))
+        len = 0;
+    errors[len] = '\0';
+    CloseHandle(child->process);
+    CloseHandle(child->errors);
+    fclose(child->output);
+    free(child);
+    return status == KILLED ? -1 : (int)status;
+}
+
+void peer_start(void)
+{
+    WSADATA data;
+    WSAStartup(MAKEWORD(2, 2), &data);
+}
+
+cport_os_handle net_connect(uint16_t tcp_port)
+{
+    SOCKET fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd == INVALID_SOCKET)
+        return CPORT_OS_HANDLE_INVALID;
+    SetHandleInformation((HANDLE)fd, HANDLE_FLAG_INHERIT, 0);
+    BOOL on = TRUE;
+    DWORD patience = NET_PATIENCE_SECONDS * 1000;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof(on));
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, (const char *)&patience, sizeof(patience));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, (const char *)&patience, sizeof(patience));
+    struct sockaddr_in address = {.sin_family = AF_INET,
+        .sin_port = htons(tcp_port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+        closesocket(fd);
+        return CPORT_OS_HANDLE_INVALID;
+    }
+    return fd;
+}
+
+static int int_of(size_t len)
+{
+    return len > 1 << 30 ? 1 << 30 : (int)len;
+}
+
+int64_t net_send(cport_os_handle fd, const void *data, size_t len)
+{
+    return send(fd, data, int_of(len), 0);
+}
+
+int64_t net_recv(cport_os_handle fd, void *data, size_t len)
+{
+    return recv(fd, data, int_of(len), 0);
+}
+
+static void nonblocking(cport_os_handle fd, u_long on)
+{
+    ioctlsocket(fd, (long)FIONBIO, &on);
+}
+
+int64_t net_send_now(cport_os_handle fd, const void *data, size_t len)
+{
+    nonblocking(fd, 1);
+    int sent = send(fd, data, int_of(len), 0);
+    int error = sent < 0 ? WSAGetLastError() : 0;
+    nonblocking(fd, 0);
+    return error == WSAEWOULDBLOCK ? 0 : sent;
+}
+
+bool net_wait_room(cport_os_handle fd)
+{
+    fd_set writable;
+    FD_ZERO(&writable);
+    FD_SET(fd, &writable);
+    struct timeval moment = {.tv_usec = 50000};
+    return select(0, NULL, &writable, NULL, &moment) > 0;
+}
+
+void net_small_buffers(cport_os_handle fd)
+{
+    int bytes = 128 << 10;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, (const char *)&bytes, sizeof(bytes));
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, (const char *)&bytes, sizeof(bytes));
+}
+
+void net_shutdown_send(cport_os_handle fd)
+{
+    shutdown(fd, SD_SEND);
+}
+
+void net_reset(cport_os_handle fd)
+{
+    struct linger none = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, (const char *)&none, sizeof(none));
+    closesocket(fd);
+}
+
+void net_close(cport_os_handle fd)
+{
+    closesocket(fd);
+}

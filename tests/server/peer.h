@@ -1,0 +1,54 @@
+/*
+ * peer: what an end-to-end test needs of the system: a child process, and blocking sockets to talk to it.
+ *
+ * Ownership: a child ends with child_wait, a socket with net_close. Threading: one thread.
+ */
+#ifndef CPORT_TESTS_SERVER_PEER_H
+#define CPORT_TESTS_SERVER_PEER_H
+
+#include <cport/cport.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- A child process ---- */
+
+struct child;
+
+/* Starts argv[0], found by its path; the list ends with NULL. Its standard output is read with child_line, its standard
+ * error goes to a file of the child's. NULL: it could not be started. */
+struct child *child_start(const char *const *argv);
+
+/* The next line of its output, without its end. False: the output has ended. */
+bool child_line(struct child *child, char *line, size_t size);
+
+/* Asks it to stop: SIGTERM, or Ctrl-Break on its console. */
+void child_stop(struct child *child);
+void child_kill(struct child *child);
+
+/* Waits for its end. Returns its exit status, or -1 if it was killed. What it wrote to standard error is then in
+ * errors, cut at size. Frees the child. */
+int child_wait(struct child *child, char *errors, size_t size);
+
+void peer_start(void); /* once, before anything else here */
+
+/* ---- Blocking sockets ---- */
+
+/* Waiting ends after a minute without a byte: a hang is then a failure that names its place. */
+#define NET_PATIENCE_SECONDS 60
+
+cport_os_handle net_connect(uint16_t tcp_port); /* to 127.0.0.1; CPORT_OS_HANDLE_INVALID: refused */
+int64_t net_send(cport_os_handle fd, const void *data, size_t len); /* what went out, or < 0 */
+int64_t net_recv(cport_os_handle fd, void *data, size_t len);       /* 0: the end, < 0: an error */
+/* As net_send, but without waiting: 0 when nothing fits. */
+int64_t net_send_now(cport_os_handle fd, const void *data, size_t len);
+/* Waits until something fits: at most some tens of milliseconds. False: still nothing. */
+bool net_wait_room(cport_os_handle fd);
+/* Small, but more than a segment of the loopback: below that the two ends wait for each other's timers. */
+void net_small_buffers(cport_os_handle fd);
+void net_shutdown_send(cport_os_handle fd);
+void net_reset(cport_os_handle fd); /* closes with a reset */
+void net_close(cport_os_handle fd);
+
+#endif
