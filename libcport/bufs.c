@@ -131,15 +131,28 @@ static void return_remote(struct cport_bufs *pool, uint32_t id)
         &pool->remote, &head, id + 1, memory_order_release, memory_order_relaxed));
 }
 
+/* The buffer is the caller's no more; false: it was not. */
+static bool take_back(struct cport_bufs *pool, uint32_t id, bool owner)
+{
+    /* acq_rel: the caller is done with the contents before the pool has it. */
+    if (!owner)
+        return atomic_exchange_explicit(&pool->held[id], 0, memory_order_acq_rel);
+    /* The owner of a SINGLE port saves the locked instruction: it made the buffer the caller's itself, and who returns one
+     * twice from two threads at once has no promise. */
+    bool held = atomic_load_explicit(&pool->held[id], memory_order_relaxed);
+    atomic_store_explicit(&pool->held[id], 0, memory_order_relaxed);
+    return held;
+}
+
 int cport_bufs_return(cport_bufs *pool, uint32_t id)
 {
     if (!pool || id >= pool->count)
         return CPORT_EINVAL;
-    /* acq_rel: the caller is done with the contents before the pool has it. */
-    if (!atomic_exchange_explicit(&pool->held[id], 0, memory_order_acq_rel))
-        return CPORT_EINVAL;
     struct cport_port *port = pool->port;
-    if (!port_is_mine(port))
+    bool owner = !port->shared && port_is_mine(port);
+    if (!take_back(pool, id, owner))
+        return CPORT_EINVAL;
+    if (!owner && !port->shared)
         return_remote(pool, id);
     else if (pool->engine)
         port->backend->bufs_put(pool, id);

@@ -5,21 +5,6 @@
 
 #include "port.h"
 
-struct fdmap_chunk {
-    _Atomic(struct cport_handle *) handles[FDMAP_CHUNK];
-};
-
-static _Atomic(struct cport_handle *) *slot_of(const struct cport_port *port, cport_os_handle fd)
-{
-    size_t index = (size_t)fd / FDMAP_CHUNK;
-    if (index >= FDMAP_CHUNKS)
-        return NULL;
-    /* acquire: pairs with the release in slot_make. */
-    struct fdmap_chunk *chunk =
-        atomic_load_explicit(&port->fdmap->chunks[index], memory_order_acquire);
-    return chunk ? &chunk->handles[(size_t)fd % FDMAP_CHUNK] : NULL;
-}
-
 static _Atomic(struct cport_handle *) *slot_make(struct cport_port *port, cport_os_handle fd)
 {
     size_t index = (size_t)fd / FDMAP_CHUNK;
@@ -34,18 +19,12 @@ static _Atomic(struct cport_handle *) *slot_make(struct cport_port *port, cport_
         atomic_store_explicit(&port->fdmap->chunks[index], chunk, memory_order_release);
     }
     port_unlock(port);
-    return slot_of(port, fd);
-}
-
-struct cport_handle *fdmap_get(const struct cport_port *port, cport_os_handle fd)
-{
-    _Atomic(struct cport_handle *) *slot = slot_of(port, fd);
-    return slot ? atomic_load_explicit(slot, memory_order_acquire) : NULL;
+    return fdmap_slot(port, fd);
 }
 
 int fdmap_set(struct cport_port *port, cport_os_handle fd, struct cport_handle *h)
 {
-    _Atomic(struct cport_handle *) *slot = slot_of(port, fd);
+    _Atomic(struct cport_handle *) *slot = fdmap_slot(port, fd);
     if (!slot)
         slot = slot_make(port, fd);
     if (!slot)
@@ -56,7 +35,7 @@ int fdmap_set(struct cport_port *port, cport_os_handle fd, struct cport_handle *
 
 void fdmap_clear(struct cport_port *port, cport_os_handle fd)
 {
-    _Atomic(struct cport_handle *) *slot = slot_of(port, fd);
+    _Atomic(struct cport_handle *) *slot = fdmap_slot(port, fd);
     if (slot)
         atomic_store_explicit(slot, NULL, memory_order_release);
 }

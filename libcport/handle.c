@@ -57,6 +57,12 @@ static void dir_remove(struct dir *d, struct op *op)
         d->tail = before;
 }
 
+static void polls_add(struct cport_handle *h, struct op *op)
+{
+    op->next = h->polls;
+    h->polls = op;
+}
+
 static void polls_remove(struct cport_handle *h, struct op *op)
 {
     struct op **link = &h->polls;
@@ -66,10 +72,8 @@ static void polls_remove(struct cport_handle *h, struct op *op)
 }
 
 /* Gives back what the op captured or counted at its submit. */
-static void op_release(struct cport_port *port, struct op *op)
+static void give_back(struct cport_port *port, struct op *op)
 {
-    if (!(op->bits & OP_CAPTURED))
-        return;
     op->bits &= (uint16_t)~OP_CAPTURED;
     if (op->kind == OP_RECV_POOLED)
         atomic_fetch_sub_explicit(&op->io.pool->receives, 1, memory_order_relaxed);
@@ -77,19 +81,36 @@ static void op_release(struct cport_port *port, struct op *op)
         port_vec_free(port, op->kind == OP_CONNECT ? op->connect.address : op->io.vec);
 }
 
-/* The op is in no queue any more: its event goes out, and with it the op. Never past events that are ready already: an
- * earlier one of this handle may be among them. */
-static void op_emit(struct cport_handle *h, struct op *op, int64_t result, struct harvest *out)
+static inline void op_release(struct cport_port *port, struct op *op)
 {
-    op->result = result;
-    if (out && !harvest_full(out) && ready_empty(&h->port->ready)) {
-        op_set_state(op, OP_FREE);
-        harvest_put(out, op, h->key, result, op->event_flags, op->aux);
-        return;
-    }
+    if (op->bits & OP_CAPTURED)
+        give_back(port, op);
+}
+
+/* Never past events that are ready already: an earlier one of this handle may be among them. */
+static inline bool can_put(const struct cport_port *port, const struct harvest *out)
+{
+    return out && !harvest_full(out) && ready_empty(&port->ready);
+}
+
+static void emit_later(struct cport_handle *h, struct op *op)
+{
     op->key = h->key;
     op_set_state(op, OP_READY);
     port_ready(h->port, op);
+}
+
+/* The op is in no queue any more: its event goes out, and with it the op. */
+static inline void op_emit(
+    struct cport_handle *h, struct op *op, int64_t result, struct harvest *out)
+{
+    op->result = result;
+    if (!can_put(h->port, out)) {
+        emit_later(h, op);
+        return;
+    }
+    op_set_state(op, OP_FREE);
+    harvest_put(out, op, h->key, result, op->event_flags, op->aux);
 }
 
 static int op_start(struct cport_port *port, struct op *op)
@@ -138,7 +159,7 @@ void handle_closed(struct cport_handle *h, struct harvest *out)
     /* Free before the event is out: whoever dequeues it may close the port. */
     handle_drop(port, h);
     op->result = 0;
-    if (out && !harvest_full(out) && ready_empty(&port->ready)) {
+    if (can_put(port, out)) {
         op_set_state(op, OP_FREE);
         harvest_put(out, op, key, 0, 0, 0);
     } else {
@@ -162,9 +183,10 @@ void handle_op_final(struct op *op, int64_t result, struct harvest *out)
     op_release(h->port, op);
     h->pending--;
     op_emit(h, op, result, out);
-    if (d)
+    if (d && d->head)
         dir_start(h, d, out);
-    finish_closing(h, out);
+    if (h->state == HANDLE_CLOSING)
+        finish_closing(h, out);
 }
 
 void handle_op_more(
@@ -212,53 +234,46 @@ void handle_accept_resume(struct op *op)
 /* A submit that will have no event through the engine: refused, or done already. */
 static int submit_ended(struct cport_handle *h, struct op *op, int r)
 {
-    struct cport_port *port = h->port;
-    op_release(port, op);
-    if (r == START_DONE)
-        port_count(port, &port->stats.submitted);
-    if (r < 0) {
-        op_set_state(op, OP_FREE);
-    } else if (op->flags & CPORT_INLINE_OK) {
-        op_set_state(op, OP_FREE);
-        port_count(port, &port->stats.inline_done);
-    } else {
+    op_release(h->port, op);
+    if (r == START_DONE && !(op->flags & CPORT_INLINE_OK)) {
         op_emit(h, op, op->result, NULL);
-        r = 0;
+        return 0;
     }
-    handle_unlock(h);
+    op_set_state(op, OP_FREE);
+    if (r == START_DONE)
+        port_count(h->port, &h->port->stats.inline_done);
     return r;
 }
 
-int handle_submit(struct cport_handle *h, struct op *op)
+int handle_submit(struct cport_handle *h, struct dir *d, struct op *op)
 {
     struct cport_port *port = h->port;
+    int r = START_PENDING;
     op->handle = h;
-    op->result = 0;
     op->event_flags = 0;
     op->aux = 0;
     op->transferred = 0;
 
-    handle_lock(h);
+    if (port->shared)
+        lock_acquire(&h->lock);
     if (h->state != HANDLE_OPEN)
-        return submit_ended(h, op, CPORT_ECANCELED);
-    struct dir *d = handle_dir(h, op);
-    if (op->kind != OP_POLL && d->head) {
+        r = CPORT_ECANCELED;
+    else if (d && d->head)
         op_set_state(op, OP_QUEUED);
+    else
+        r = op_start(port, op);
+    if (r != START_PENDING) {
+        r = submit_ended(h, op, r);
     } else {
-        int r = op_start(port, op);
-        if (r != START_PENDING)
-            return submit_ended(h, op, r);
+        if (d)
+            dir_append(d, op);
+        else
+            polls_add(h, op);
+        h->pending++;
     }
-    if (op->kind == OP_POLL) {
-        op->next = h->polls;
-        h->polls = op;
-    } else {
-        dir_append(d, op);
-    }
-    h->pending++;
-    port_count(port, &port->stats.submitted);
-    handle_unlock(h);
-    return 0;
+    if (port->shared)
+        lock_release(&h->lock);
+    return r;
 }
 
 /* Takes a paused accept off the wheel. False: the wheel has let go of it already, and its resume will see OP_CANCELLED. */
@@ -373,7 +388,6 @@ int cport_close(cport_handle *h, cport_op *public_op, uint32_t flags)
     op_set_state(op, OP_CLOSING);
     h->close_op = op;
     h->state = HANDLE_CLOSING;
-    port_count(h->port, &h->port->stats.submitted);
     cancel_pending(h);
     handle_unlock(h);
     return 0;

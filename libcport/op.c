@@ -48,7 +48,7 @@ int cport_accept(cport_handle *listener, cport_op *public_op, uint32_t flags)
         return r;
     op->accept.backoff_ns = 0;
     op->node.slot = WHEEL_IDLE;
-    return handle_submit(listener, op);
+    return handle_submit(listener, &listener->rd, op);
 }
 
 int cport_connect(cport_handle *h, cport_op *public_op, const struct sockaddr *address,
@@ -66,20 +66,22 @@ int cport_connect(cport_handle *h, cport_op *public_op, const struct sockaddr *a
     memcpy(&vec->address, address, (size_t)address_len);
     op->connect.address = vec;
     op->connect.len = address_len;
+    op->engine[0] = 0;
     op->bits |= OP_CAPTURED;
-    return handle_submit(h, op);
+    return handle_submit(h, &h->wr, op);
 }
 
 /* A transfer of one piece of memory. */
-static int submit_plain(cport_handle *h, struct op *op, void *data, size_t len)
+static int submit_plain(cport_handle *h, struct dir *d, struct op *op, void *data, size_t len)
 {
     op->io.base = data;
     op->io.len = len;
-    return handle_submit(h, op);
+    return handle_submit(h, d, op);
 }
 
 /* A transfer of several: the array is the caller's again when this returns. */
-static int submit_pieces(cport_handle *h, struct op *op, const cport_buf *bufs, unsigned count)
+static int submit_pieces(
+    cport_handle *h, struct dir *d, struct op *op, const cport_buf *bufs, unsigned count)
 {
     struct vec *vec = port_vec(h->port);
     if (!vec)
@@ -90,7 +92,7 @@ static int submit_pieces(cport_handle *h, struct op *op, const cport_buf *bufs, 
     op->io.vec = vec;
     op->io.len = vec_total(bufs, count);
     op->bits |= OP_CAPTURED;
-    return handle_submit(h, op);
+    return handle_submit(h, d, op);
 }
 
 static bool pieces_ok(const cport_buf *bufs, unsigned count)
@@ -112,7 +114,7 @@ int cport_recv(cport_handle *h, cport_op *public_op, void *data, size_t len, uin
     if (!data && len)
         return CPORT_EINVAL;
     int r = op_begin(h, op, OP_RECV, flags, CPORT_RECV_ALL | CPORT_INLINE_OK);
-    return r < 0 ? r : submit_plain(h, op, data, len);
+    return r < 0 ? r : submit_plain(h, &h->rd, op, data, len);
 }
 
 int cport_recvv(
@@ -122,7 +124,7 @@ int cport_recvv(
     if (!pieces_ok(bufs, count))
         return CPORT_EINVAL;
     int r = op_begin(h, op, OP_RECVV, flags, CPORT_RECV_ALL | CPORT_INLINE_OK);
-    return r < 0 ? r : submit_pieces(h, op, bufs, count);
+    return r < 0 ? r : submit_pieces(h, &h->rd, op, bufs, count);
 }
 
 int cport_recv_pooled(cport_handle *h, cport_op *public_op, cport_bufs *pool, uint32_t flags)
@@ -138,7 +140,7 @@ int cport_recv_pooled(cport_handle *h, cport_op *public_op, cport_bufs *pool, ui
     op->io.pool = pool;
     op->io.base = NULL;
     op->io.len = pool->size;
-    return handle_submit(h, op);
+    return handle_submit(h, &h->rd, op);
 }
 
 int cport_send(cport_handle *h, cport_op *public_op, const void *data, size_t len, uint32_t flags)
@@ -147,7 +149,7 @@ int cport_send(cport_handle *h, cport_op *public_op, const void *data, size_t le
     if (!data && len)
         return CPORT_EINVAL;
     int r = op_begin(h, op, OP_SEND, flags, CPORT_INLINE_OK);
-    return r < 0 ? r : submit_plain(h, op, (void *)(uintptr_t)data, len);
+    return r < 0 ? r : submit_plain(h, &h->wr, op, (void *)(uintptr_t)data, len);
 }
 
 int cport_sendv(
@@ -157,7 +159,7 @@ int cport_sendv(
     if (!pieces_ok(bufs, count))
         return CPORT_EINVAL;
     int r = op_begin(h, op, OP_SENDV, flags, CPORT_INLINE_OK);
-    return r < 0 ? r : submit_pieces(h, op, bufs, count);
+    return r < 0 ? r : submit_pieces(h, &h->wr, op, bufs, count);
 }
 
 int cport_shutdown(cport_handle *h, cport_op *public_op, int how)
@@ -169,7 +171,7 @@ int cport_shutdown(cport_handle *h, cport_op *public_op, int how)
     if (r < 0)
         return r;
     op->how = how;
-    return handle_submit(h, op);
+    return handle_submit(h, &h->wr, op);
 }
 
 int cport_poll(cport_handle *h, cport_op *public_op, uint32_t mask)
@@ -182,7 +184,7 @@ int cport_poll(cport_handle *h, cport_op *public_op, uint32_t mask)
     if (r < 0)
         return r;
     op->poll_mask = mask;
-    return handle_submit(h, op);
+    return handle_submit(h, NULL, op);
 }
 
 int cport_cancel(cport_op *public_op)

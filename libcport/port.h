@@ -74,6 +74,9 @@ static inline struct op *ready_pop(struct ready *ready)
  * need no lock while it grows. */
 #define FDMAP_CHUNK  1024u
 #define FDMAP_CHUNKS 1024u
+struct fdmap_chunk {
+    _Atomic(struct cport_handle *) handles[FDMAP_CHUNK];
+};
 struct fdmap {
     _Atomic(struct fdmap_chunk *) chunks[FDMAP_CHUNKS];
 };
@@ -207,8 +210,25 @@ void crew_close(struct cport_port *port);
 struct vec *port_vec(struct cport_port *port);
 void port_vec_free(struct cport_port *port, struct vec *vec);
 
+/* The place of fd, or NULL where there is no chunk for it yet. */
+static inline _Atomic(struct cport_handle *) *fdmap_slot(
+    const struct cport_port *port, cport_os_handle fd)
+{
+    size_t index = (size_t)fd / FDMAP_CHUNK;
+    if (index >= FDMAP_CHUNKS)
+        return NULL;
+    /* acquire: pairs with the release in slot_make. */
+    struct fdmap_chunk *chunk =
+        atomic_load_explicit(&port->fdmap->chunks[index], memory_order_acquire);
+    return chunk ? &chunk->handles[(size_t)fd % FDMAP_CHUNK] : NULL;
+}
+
 /* The handle attached under fd, or NULL; set returns CPORT_EALREADY or CPORT_ENOMEM. */
-struct cport_handle *fdmap_get(const struct cport_port *port, cport_os_handle fd);
+static inline struct cport_handle *fdmap_get(const struct cport_port *port, cport_os_handle fd)
+{
+    _Atomic(struct cport_handle *) *slot = fdmap_slot(port, fd);
+    return slot ? atomic_load_explicit(slot, memory_order_acquire) : NULL;
+}
 int fdmap_set(struct cport_port *port, cport_os_handle fd, struct cport_handle *h);
 void fdmap_clear(struct cport_port *port, cport_os_handle fd);
 void fdmap_free(struct cport_port *port);

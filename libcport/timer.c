@@ -81,7 +81,6 @@ int cport_timer(cport_port *port, cport_op *public_op, int64_t deadline_ns, int6
     port_lock(port);
     op_set_state(op, OP_ARMED);
     port_arm(port, &op->node, deadline_ns);
-    port_count(port, &port->stats.submitted);
     port_unlock(port);
     return 0;
 }

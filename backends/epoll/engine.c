@@ -13,7 +13,6 @@
 
 #define NS_PER_MS   INT64_C(1000000)
 #define NS_PER_S    INT64_C(1000000000)
-#define WAKE_DATUM  UINT64_MAX
 #define EDGE_EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 
 static struct epoll_engine *engine_of(const struct cport_port *port)
@@ -40,8 +39,8 @@ static int engine_open(struct cport_port *port, char *reason, size_t reason_size
         r = error_from_errno(errno);
         goto fail_epfd;
     }
-    /* Edge-triggered and never read: each write is an edge. */
-    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = WAKE_DATUM};
+    /* Edge-triggered and never read: each write is an edge. No handle has this descriptor, so its edges find none. */
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = (uint32_t)e->wake_fd};
     if (epoll_ctl(e->epfd, EPOLL_CTL_ADD, e->wake_fd, &event) < 0) {
         r = error_from_errno(errno);
         goto fail_wake_fd;
@@ -155,59 +154,39 @@ static void list_remove(struct cport_handle *h)
     list_unlock(h->port);
 }
 
-static int try_op(struct op *op)
-{
-    switch (op->kind) {
-    case OP_RECV:
-    case OP_RECVV:
-        return epoll_try_recv(op);
-    case OP_SEND:
-    case OP_SENDV:
-        return epoll_try_send(op);
-    case OP_RECV_POOLED:
-        return epoll_try_recv_pooled(op);
-    case OP_ACCEPT:
-        return epoll_try_accept(op);
-    case OP_CONNECT:
-        return epoll_try_connect(op);
-    case OP_SHUTDOWN:
-        return epoll_try_shutdown(op);
-    case OP_POLL:
-        return epoll_try_poll(op);
-    default:
-        return done(op, CPORT_EINVAL);
-    }
-}
+/* How an operation is attempted, and the readiness without which that is in vain. */
+static const struct kind {
+    int (*attempt)(struct op *op);
+    uint8_t needs;
+} kinds[] = {
+    [OP_ACCEPT] = {epoll_try_accept, RD_READY},
+    [OP_RECV] = {epoll_try_recv, RD_READY},
+    [OP_RECVV] = {epoll_try_recv, RD_READY},
+    [OP_RECV_POOLED] = {epoll_try_recv_pooled, RD_READY},
+    [OP_CONNECT] = {epoll_try_connect, 0},
+    [OP_SEND] = {epoll_try_send, WR_READY},
+    [OP_SENDV] = {epoll_try_send, WR_READY},
+    [OP_SHUTDOWN] = {epoll_try_shutdown, 0},
+    [OP_POLL] = {epoll_try_poll, 0},
+};
 
-/* Without this bit an attempt is in vain. */
-static unsigned bit_needed(const struct op *op)
+/* The events of a multishot op need room in a harvest: that is for poll to do. */
+static int start_multishot(struct cport_handle *h)
 {
-    static const uint8_t bits[] = {
-        [OP_ACCEPT] = RD_READY,
-        [OP_RECV] = RD_READY,
-        [OP_RECVV] = RD_READY,
-        [OP_RECV_POOLED] = RD_READY,
-        [OP_SEND] = WR_READY,
-        [OP_SENDV] = WR_READY,
-        [OP_TIMER] = 0, /* the last kind: the table covers all */
-    };
-    return bits[op->kind];
-}
-
-static int start(struct op *op)
-{
-    struct cport_handle *h = op->handle;
-    op->engine[0] = 0;
-    if (bit_needed(op) & ~(unsigned)h->engine_bits)
-        return START_PENDING;
-    if (!op_is_multishot(op))
-        return try_op(op);
-    /* Its events need room in a harvest: that is for poll to do. */
     list_add(h);
     port_lock(h->port);
     port_kick_locked(h->port);
     port_unlock(h->port);
     return START_PENDING;
+}
+
+static int start(struct op *op)
+{
+    struct cport_handle *h = op->handle;
+    const struct kind *kind = &kinds[op->kind];
+    if ((h->engine_bits & kind->needs) != kind->needs)
+        return START_PENDING;
+    return op_is_multishot(op) ? start_multishot(h) : kind->attempt(op);
 }
 
 static int cancel(struct op *op)
@@ -235,25 +214,33 @@ static bool must_stay_behind(const struct op *op)
     return op_is_multishot(op) && port->shared && !ready_empty(&port->ready);
 }
 
-/* Goes on with one direction as far as readiness and room allow. */
-static void progress(struct cport_handle *h, struct dir *d, unsigned ready_bit, struct harvest *out)
+static bool can_progress(const struct cport_handle *h, const struct op *head, unsigned ready_bit)
 {
-    struct op *op = d->head;
-    while (op && (h->engine_bits & ready_bit) && op_state(op) == OP_STARTED) {
+    return head && (h->engine_bits & ready_bit) && op_state(head) == OP_STARTED;
+}
+
+/* Goes on with both directions as far as readiness and room allow. An attempt that finds nothing clears its readiness, and a
+ * handle that comes to its end on the way has no heads any more: so the loop ends. */
+static void progress(struct cport_handle *h, struct harvest *out)
+{
+    for (;;) {
+        struct op *op = h->rd.head;
+        if (!can_progress(h, op, RD_READY)) {
+            op = h->wr.head;
+            if (!can_progress(h, op, WR_READY))
+                return;
+        }
         if (harvest_full(out) || must_stay_behind(op)) {
             list_add(h);
             return;
         }
-        int r = try_op(op);
-        if (r == START_PENDING)
-            return;
+        int r = kinds[op->kind].attempt(op);
         if (r == START_DONE)
             handle_op_final(op, op->result, out);
         else if (r == TRY_MORE)
             handle_op_more(op, op->result, op->event_flags, op->aux, out);
-        else
+        else if (r == TRY_STARVED)
             handle_accept_starved(op, (int)op->result, op->aux, out);
-        op = d->head;
     }
 }
 
@@ -265,22 +252,9 @@ static void progress_polls(struct cport_handle *h, struct harvest *out)
             list_add(h);
             return;
         }
-        if (try_op(op) == START_DONE)
+        if (epoll_try_poll(op) == START_DONE)
             handle_op_final(op, op->result, out);
     }
-}
-
-static void progress_all(struct cport_handle *h, struct harvest *out)
-{
-    if (h->state != HANDLE_OPEN && h->state != HANDLE_CLOSING)
-        return;
-    /* A handle that comes to its end on the way has none of these any more. */
-    if (h->rd.head)
-        progress(h, &h->rd, RD_READY, out);
-    if (h->wr.head)
-        progress(h, &h->wr, WR_READY, out);
-    if (h->polls)
-        progress_polls(h, out);
 }
 
 /* Handles that an earlier poll, or a submit, left to be gone on with. One comes back to the list when out is full, or the ready
@@ -293,7 +267,8 @@ static void progress_listed(struct cport_port *port, struct harvest *out)
         handle_lock(h);
         if (h->engine_bits & LISTED) {
             list_remove(h);
-            progress_all(h, out);
+            progress(h, out);
+            progress_polls(h, out);
             stuck = (h->engine_bits & LISTED) != 0;
         }
         handle_unlock(h);
@@ -316,7 +291,9 @@ static void take_edge(struct cport_port *port, const struct epoll_event *event, 
         if (event->events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
             bits |= WR_READY;
         h->engine_bits |= (uint8_t)bits;
-        progress_all(h, out);
+        progress(h, out);
+        if (h->polls)
+            progress_polls(h, out);
     }
     handle_unlock(h);
 }
@@ -353,8 +330,7 @@ static int poll_engine(struct cport_port *port, struct harvest *out, int64_t wai
     if (n < 0)
         return errno == EINTR ? 0 : error_from_errno(errno);
     for (int i = 0; i < n; i++)
-        if (e->events[i].data.u64 != WAKE_DATUM)
-            take_edge(port, &e->events[i], out);
+        take_edge(port, &e->events[i], out);
     return 0;
 }
 

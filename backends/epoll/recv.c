@@ -6,21 +6,20 @@
 
 #include "epoll.h"
 
-static bool is_stream(struct cport_handle *h)
+static void learn_type(struct cport_handle *h)
 {
-    if (!(h->engine_bits & TYPE_KNOWN)) {
-        int type = 0;
-        socklen_t len = sizeof(type);
-        getsockopt(h->fd, SOL_SOCKET, SO_TYPE, &type, &len);
-        set_bits(h, type == SOCK_STREAM ? TYPE_KNOWN | STREAM : TYPE_KNOWN);
-    }
-    return (h->engine_bits & STREAM) != 0;
+    int type = 0;
+    socklen_t len = sizeof(type);
+    getsockopt(h->fd, SOL_SOCKET, SO_TYPE, &type, &len);
+    set_bits(h, type == SOCK_STREAM ? TYPE_KNOWN | STREAM : TYPE_KNOWN);
 }
 
 /* A short read on a stream has emptied it: the next attempt would only say EAGAIN, unless it is the end that is left. */
-static void read_short(struct cport_handle *h)
+static inline void read_short(struct cport_handle *h)
 {
-    if (!(h->engine_bits & RD_HUP) && is_stream(h))
+    if (!(h->engine_bits & TYPE_KNOWN))
+        learn_type(h);
+    if ((h->engine_bits & (STREAM | RD_HUP)) == STREAM)
         clear_bits(h, RD_READY);
 }
 
@@ -39,18 +38,15 @@ static int try_readable(struct op *op)
     }
 }
 
-static ssize_t recv_some(struct op *op, size_t *ret_wanted)
+static ssize_t recv_pieces(struct op *op)
 {
-    int fd = op->handle->fd;
-    if (op->kind == OP_RECV) {
-        *ret_wanted = op->io.len - op->transferred;
-        return recv(fd, (char *)op->io.base + op->transferred, *ret_wanted, MSG_DONTWAIT);
-    }
     struct vec *vec = op->io.vec;
     struct msghdr msg = {
         .msg_iov = (struct iovec *)(void *)&vec->bufs[vec->first], .msg_iovlen = vec->count};
-    *ret_wanted = op->io.len - op->transferred;
-    return recvmsg(fd, &msg, MSG_DONTWAIT);
+    ssize_t n = recvmsg(op->handle->fd, &msg, MSG_DONTWAIT);
+    if (n > 0)
+        vec_advance(vec, (size_t)n);
+    return n;
 }
 
 int epoll_try_recv(struct op *op)
@@ -58,8 +54,10 @@ int epoll_try_recv(struct op *op)
     if (op->io.len == 0)
         return try_readable(op);
     for (;;) {
-        size_t wanted;
-        ssize_t n = recv_some(op, &wanted);
+        size_t left = op->io.len - op->transferred;
+        char *to = (char *)op->io.base + op->transferred;
+        ssize_t n =
+            op->kind == OP_RECV ? recv(op->handle->fd, to, left, MSG_DONTWAIT) : recv_pieces(op);
         if (n < 0) {
             if (errno == EAGAIN)
                 return wait_readable(op);
@@ -68,13 +66,11 @@ int epoll_try_recv(struct op *op)
             return failed(op, errno);
         }
         op->transferred += (size_t)n;
-        if ((size_t)n < wanted)
-            read_short(op->handle);
-        bool all = op->transferred == op->io.len;
-        if (n == 0 || all || !(op->flags & CPORT_RECV_ALL))
+        if ((size_t)n == left || n == 0)
             return done(op, (int64_t)op->transferred);
-        if (op->kind == OP_RECVV)
-            vec_advance(op->io.vec, (size_t)n);
+        read_short(op->handle);
+        if (!(op->flags & CPORT_RECV_ALL))
+            return done(op, (int64_t)op->transferred);
         if (!(op->handle->engine_bits & RD_READY))
             return START_PENDING;
     }

@@ -200,7 +200,6 @@ typedef struct cport_port_info {
 typedef struct cport_port_stats {
     uint32_t size; /* sizeof(cport_port_stats), set before the call */
     uint32_t reserved;
-    uint64_t submitted;      /* operations accepted */
     uint64_t events;         /* events handed out */
     uint64_t inline_done;    /* operations that were done in their own submit, without an event */
     uint64_t system_waits;   /* system calls made to wait for, or harvest, completions */

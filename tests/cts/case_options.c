@@ -225,7 +225,6 @@ void stats_count_what_happens(void)
     CHECK_EQ(cport_port_get_stats(port, &after), 0);
     CHECK_EQ(after.events, 2);
     CHECK_EQ(after.posts, 1);
-    CHECK_EQ(after.submitted - before.submitted, 1);
     CHECK_EQ(after.inline_done, 0);
     CHECK(after.system_waits > before.system_waits);
     cts_pair_close(&pair);
