@@ -128,6 +128,12 @@ int timer_cancel(struct op *op)
     return r;
 }
 
+/* A beat beyond the end of time does not come. */
+static int64_t beat_after(int64_t due, int64_t periods, int64_t period)
+{
+    return periods <= (INT64_MAX - due) / period ? due + periods * period : INT64_MAX;
+}
+
 /* A periodic timer's event is being dequeued: count what was missed, arm the next. */
 static int64_t timer_next_period(struct cport_port *port, struct op *op)
 {
@@ -136,7 +142,7 @@ static int64_t timer_next_period(struct cport_port *port, struct op *op)
     int64_t late = port->backend->now_ns() - due;
     int64_t missed = late > 0 ? late / period : 0;
     op_set_state(op, OP_ARMED);
-    port_arm(port, &op->node, due + (missed + 1) * period);
+    port_arm(port, &op->node, beat_after(due, missed + 1, period));
     return missed;
 }
 
