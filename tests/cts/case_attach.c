@@ -142,6 +142,34 @@ void s16_an_event_in_the_same_batch_as_the_close_is_not_passed_on(void)
     cts_port_close(port);
 }
 
+/* The socket lives on under another number when its handle closes: what happens on it is no business of the port. */
+void s16_a_duplicate_brings_no_events_back(void)
+{
+    char byte;
+    cport_os_handle one, other, duplicate;
+    cts_pair pair;
+    cport_op recv = {0};
+    cport_event ev;
+    cport_port *port = cts_port_open();
+    for (int round = 0; round < 20; round++) {
+        cts_sock_pair(&one, &other);
+        duplicate = cts_sock_duplicate(one);
+        cts_close_wait(cts_attach(port, one, 1), 0);
+        cts_pair_open(port, &pair);
+        CHECK_EQ(cts_recv(pair.a, &recv, &byte, 1, 0), 0);
+        CHECK_EQ(cport_flush(port), 0);
+        cts_sock_send_all(other, "stale", 5);
+        CHECK_EQ(cts_wait(port, &ev, 1, CTS_MS), 0);
+        cts_sock_send_all(pair.peer, "n", 1);
+        CHECK_EQ(cts_result(port, &recv), 1);
+        CHECK_EQ(byte, 'n');
+        cts_pair_close(&pair);
+        cts_sock_close(duplicate);
+        cts_sock_close(other);
+    }
+    cts_port_close(port);
+}
+
 /* 2,000 lives through one port, some at the same time. */
 void s16_two_thousand_lives(void)
 {

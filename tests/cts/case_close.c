@@ -248,3 +248,63 @@ void s29_a_close_gives_unreturned_work_back_in_order(void)
     cts_pair_close(&pair);
     cts_port_close(port);
 }
+
+/* ---- Closing while other threads dequeue ---- */
+
+typedef struct collector {
+    cport_port *port;
+    atomic_int *left; /* events that the round still owes */
+} collector;
+
+static void collect(void *arg)
+{
+    collector *c = arg;
+    cport_event ev[4];
+    for (;;) {
+        int n = cts_wait(c->port, ev, CTS_COUNT_OF(ev), -1);
+        if (n == CPORT_EABANDONED)
+            return;
+        CHECK(n > 0);
+        for (int i = 0; i < n; i++) {
+            CHECK(ev[i].result >= 0 || ev[i].result == CPORT_ECANCELED);
+            atomic_fetch_sub(c->left, 1);
+        }
+    }
+}
+
+static bool none_left(void *arg)
+{
+    return atomic_load((atomic_int *)arg) == 0;
+}
+
+/* The checker sees to the rest: one final event each, the close after all, receives in order. */
+void s29_close_while_other_threads_dequeue(void)
+{
+    enum { ROUNDS = 300, THREADS = 3, RECEIVES = 4, POLLS = 2 };
+    static cport_op recv[RECEIVES], poll[POLLS], send, close;
+    cts_thread *threads[THREADS];
+    char bytes[RECEIVES];
+    atomic_int left = 0;
+    collector c = {cts_port_open(), &left};
+    for (int i = 0; i < THREADS; i++)
+        threads[i] = cts_thread_start(collect, &c, 0);
+    for (int round = 0; round < ROUNDS; round++) {
+        cts_pair pair;
+        cts_pair_open(c.port, &pair);
+        atomic_store(&left, RECEIVES + POLLS + 2);
+        for (int i = 0; i < RECEIVES; i++)
+            CHECK_EQ(cts_recv(pair.a, &recv[i], &bytes[i], 1, 0), 0);
+        for (int i = 0; i < POLLS; i++)
+            CHECK_EQ(cts_poll(pair.a, &poll[i], CPORT_POLL_IN), 0);
+        cts_sock_send_all(pair.peer, "abc", (size_t)(round % 4));
+        CHECK_EQ(cts_send(pair.a, &send, "x", 1, 0), 0);
+        if (round % 3 == 0)
+            cts_cancel(&recv[1]);
+        CHECK_EQ(cts_close(pair.a, &close, round % 2 ? CPORT_ABORT : 0), 0);
+        cts_until(none_left, &left, "all events of the round");
+        cts_sock_close(pair.peer);
+    }
+    cts_port_close(c.port);
+    for (int i = 0; i < THREADS; i++)
+        cts_thread_join(threads[i]);
+}

@@ -136,6 +136,35 @@ void s03_events_wait_while_enough_threads_are_active(void)
     cts_port_close(port);
 }
 
+/* One thread sleeps in the engine while another is handed an event; what the first one then harvests waits for the slot. */
+void s03_harvested_events_wait_for_a_slot(void)
+{
+    char byte;
+    hand first, second;
+    cts_pair pair;
+    cport_op recv = {0}, post = {0};
+    cport_port *port = open_with_concurrency(1);
+    cts_pair_open(port, &pair);
+    CHECK_EQ(cts_recv(pair.a, &recv, &byte, 1, 0), 0);
+    hand_start(&first, port);
+    hand_start(&second, port);
+    hand_wait_and_sleep(&first, port);
+    hand_wait_and_sleep(&second, port);
+    CHECK_EQ(cts_post(port, &post, 0, 5), 0);
+    hand_until(&second, 1);
+    CHECK_EQ(atomic_load(&second.value), 5);
+    cts_sock_send_all(pair.peer, "x", 1);
+    for (int64_t end = cts_now_ns() + 20 * CTS_MS; cts_now_ns() < end;)
+        CHECK_EQ(atomic_load(&first.done), 0);
+    hand_wait(&second, port, 0);
+    hand_until(&first, 1);
+    CHECK_EQ(atomic_load(&first.value), 1);
+    hand_leave(&first);
+    hand_leave(&second);
+    cts_pair_close(&pair);
+    cts_port_close(port);
+}
+
 typedef struct gate {
     cport_port *port;
     atomic_int running, most, handled;

@@ -168,6 +168,40 @@ void s58_rearming_what_is_not_armed(void)
     cts_port_close(port);
 }
 
+/* The timers are due, and their events perhaps queued, when they are cancelled. */
+void s58_cancelling_what_has_expired(void)
+{
+    cport_op once = {0}, beat = {0}, post[3] = {0};
+    cport_event ev;
+    cport_port *port = cts_port_open();
+    for (int round = 0; round < 3; round++) {
+        CHECK_EQ(cts_timer(port, &once, cport_now_ns(port), 0), 0);
+        CHECK_EQ(cts_timer(port, &beat, cport_now_ns(port), CTS_MS), 0);
+        for (int i = 0; i < 3; i++)
+            CHECK_EQ(cts_post(port, &post[i], 0, i), 0);
+        for (int i = 0; i < round; i++) {
+            CHECK_EQ(cts_wait(port, &ev, 1, CTS_PATIENCE_NS), 1);
+            checker_stash(&ev);
+        }
+        if (cts_pending(&once)) {
+            int ret = cts_cancel(&once);
+            CHECK(ret == 0 || ret == CPORT_ENOENT);
+            CHECK_EQ(cts_result(port, &once), ret == 0 ? CPORT_ECANCELED : 0);
+        } else {
+            CHECK_EQ(cts_result(port, &once), 0);
+        }
+        CHECK_EQ(cts_cancel(&beat), 0);
+        CHECK_EQ(cts_cancel(&beat), CPORT_ENOENT);
+        do
+            ev = cts_next(port, &beat);
+        while ((ev.flags & CPORT_MORE) != 0);
+        CHECK_EQ(ev.result, CPORT_ECANCELED);
+        for (int i = 0; i < 3; i++)
+            CHECK_EQ(cts_result(port, &post[i]), i);
+    }
+    cts_port_close(port);
+}
+
 /* ---- Periodic ---- */
 
 void s58_a_periodic_timer_keeps_its_beat(void)
@@ -314,22 +348,26 @@ void s58_deadlines_of_all_ages(void)
 {
     static const int64_t ahead[] = {
         HOUR_NS, 24 * HOUR_NS, 365 * 24 * HOUR_NS, INT64_MAX / 2, INT64_MAX};
-    cport_op ops[CTS_COUNT_OF(ahead)] = {0}, periodic = {0};
+    cport_op ops[CTS_COUNT_OF(ahead)] = {0}, periodic[2] = {0};
     cport_event ev;
     cport_port *port = cts_port_open();
     for (size_t i = 0; i < CTS_COUNT_OF(ahead); i++)
         CHECK_EQ(cts_timer(port, &ops[i],
                      ahead[i] == INT64_MAX ? ahead[i] : cport_now_ns(port) + ahead[i], 0),
             0);
-    CHECK_EQ(cts_timer(port, &periodic, 0, INT64_MAX), 0);
-    CHECK_EQ(cts_next(port, &periodic).flags, CPORT_MORE);
+    CHECK_EQ(cts_timer(port, &periodic[0], 0, INT64_MAX), 0);
+    CHECK_EQ(cts_timer(port, &periodic[1], cport_now_ns(port), INT64_MAX), 0);
+    for (int i = 0; i < 2; i++)
+        CHECK_EQ(cts_next(port, &periodic[i]).flags, CPORT_MORE);
     CHECK_EQ(cts_wait(port, &ev, 1, 5 * CTS_MS), 0);
     for (size_t i = 0; i < CTS_COUNT_OF(ahead); i++) {
         CHECK_EQ(cts_cancel(&ops[i]), 0);
         CHECK_EQ(cts_result(port, &ops[i]), CPORT_ECANCELED);
     }
-    CHECK_EQ(cts_cancel(&periodic), 0);
-    CHECK_EQ(cts_result(port, &periodic), CPORT_ECANCELED);
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ(cts_cancel(&periodic[i]), 0);
+        CHECK_EQ(cts_result(port, &periodic[i]), CPORT_ECANCELED);
+    }
     cts_port_close(port);
 }
 

@@ -107,6 +107,7 @@ void cts_sock_recv_all(cport_os_handle s, void *data, size_t len);
 void cts_sock_shutdown_send(cport_os_handle s);
 void cts_sock_reset(cport_os_handle s); /* closes it with a reset */
 void cts_sock_close(cport_os_handle s);
+cport_os_handle cts_sock_duplicate(cport_os_handle s); /* the same socket under another number */
 void cts_sock_nonblocking(cport_os_handle s, bool on);
 void cts_sock_buffers(cport_os_handle s, int send_bytes, int recv_bytes); /* 0 leaves it */
 int cts_sock_error(void); /* the last call's raw error */

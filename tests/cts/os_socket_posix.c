@@ -110,6 +110,13 @@ void cts_sock_close(cport_os_handle s)
     CHECK_EQ(close(s), 0);
 }
 
+cport_os_handle cts_sock_duplicate(cport_os_handle s)
+{
+    int copy = fcntl(s, F_DUPFD_CLOEXEC, 0);
+    CHECK(copy >= 0);
+    return copy;
+}
+
 void cts_sock_nonblocking(cport_os_handle s, bool on)
 {
     int flags = fcntl(s, F_GETFL);

@@ -102,6 +102,16 @@ void cts_sock_close(cport_os_handle s)
     CHECK_EQ(closesocket(s), 0);
 }
 
+cport_os_handle cts_sock_duplicate(cport_os_handle s)
+{
+    WSAPROTOCOL_INFOW info;
+    CHECK_EQ(WSADuplicateSocketW(s, GetCurrentProcessId(), &info), 0);
+    SOCKET copy = WSASocketW(
+        FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0, WSA_FLAG_OVERLAPPED);
+    CHECK(copy != INVALID_SOCKET);
+    return copy;
+}
+
 void cts_sock_nonblocking(cport_os_handle s, bool on)
 {
     u_long mode = on;
