@@ -14,7 +14,8 @@ static struct cport_handle *handle_alloc(struct cport_port *port)
     struct cport_handle *h = slab_alloc(&port->handles);
     if (h) {
         port->handles_live++;
-        h->port = port;
+        if (!h->port) /* in its first life only: a late reader of the last one may be looking */
+            h->port = port;
     }
     port_unlock(port);
     return h;
