@@ -52,9 +52,12 @@ cport_os_handle io_listen_full(struct sockaddr_storage *ret_address, cport_sockl
 
 void io_sock_timeouts(cport_os_handle s, int ms); /* SO_RCVTIMEO and SO_SNDTIMEO */
 bool io_sock_nodelay(cport_os_handle s);
-/* Not on Windows, which has no such limit. Fill: until no descriptor can be had. Free: n of those can again. Restore: all. */
+/* Not on Windows, which has no such limit. Limit: from here on the table is small; a kernel may keep the limit that an
+ * operation was started under. Fill: until no descriptor can be had. Free: n of those can again; empty: all. */
+void io_table_limit(void);
 void io_table_fill(void);
 void io_table_free(unsigned n);
+void io_table_empty(void);
 void io_table_restore(void);
 
 /* ---- Peers ---- */

@@ -30,13 +30,15 @@ static int held[TABLE_SIZE];
 static unsigned held_count;
 static struct rlimit limit_before;
 
+void io_table_limit(void)
+{
+    CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit_before), 0);
+    struct rlimit low = {TABLE_SIZE, limit_before.rlim_max};
+    CHECK_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+}
+
 void io_table_fill(void)
 {
-    if (held_count == 0) {
-        CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit_before), 0);
-        struct rlimit low = {TABLE_SIZE, limit_before.rlim_max};
-        CHECK_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
-    }
     for (;;) {
         int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
         if (fd < 0)
@@ -56,8 +58,13 @@ void io_table_free(unsigned n)
     }
 }
 
-void io_table_restore(void)
+void io_table_empty(void)
 {
     io_table_free(held_count);
+}
+
+void io_table_restore(void)
+{
+    CHECK_EQ(held_count, 0);
     CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit_before), 0);
 }

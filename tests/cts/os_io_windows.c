@@ -18,6 +18,11 @@ bool io_sock_nodelay(cport_os_handle s)
 
 static const bool has_table = false;
 
+void io_table_limit(void)
+{
+    CHECK(has_table);
+}
+
 void io_table_fill(void)
 {
     CHECK(has_table);
@@ -26,6 +31,11 @@ void io_table_fill(void)
 void io_table_free(unsigned n)
 {
     CHECK(has_table && n > 0);
+}
+
+void io_table_empty(void)
+{
+    CHECK(has_table);
 }
 
 void io_table_restore(void)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -50,9 +51,21 @@ cport_os_handle cts_sock_accept(cport_os_handle listener)
     return s;
 }
 
+/* An interrupted connect goes on by itself. Some configurations of io_uring interrupt the thread's other calls. */
+static bool finish_connect(int s)
+{
+    struct pollfd p = {.fd = s, .events = POLLOUT};
+    int n, error = 0;
+    socklen_t len = sizeof error;
+    do
+        n = poll(&p, 1, (int)(CTS_PATIENCE_NS / 1000000));
+    while (n < 0 && errno == EINTR);
+    return n == 1 && getsockopt(s, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == 0;
+}
+
 bool cts_sock_connect(cport_os_handle s, const struct sockaddr *address, cport_socklen len)
 {
-    return connect(s, address, len) == 0;
+    return connect(s, address, len) == 0 || (errno == EINTR && finish_connect(s));
 }
 
 int64_t cts_sock_recv(cport_os_handle s, void *data, size_t len)
@@ -66,7 +79,11 @@ int64_t cts_sock_recv(cport_os_handle s, void *data, size_t len)
 
 int64_t cts_sock_send_some(cport_os_handle s, const void *data, size_t len)
 {
-    return send(s, data, len, MSG_NOSIGNAL);
+    ssize_t n;
+    do
+        n = send(s, data, len, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n;
 }
 
 void cts_sock_send_all(cport_os_handle s, const void *data, size_t len)
