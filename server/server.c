@@ -103,18 +103,17 @@ static bool server_init(struct server *server, const struct config *config)
     return true;
 }
 
-static bool workers_start(struct server *server, unsigned *ret_started)
+/* The last first: when the first worker begins to accept, those that it hands connections to have their ports. */
+static bool workers_start(struct server *server)
 {
-    for (unsigned i = 0; i < server->worker_count; i++) {
+    for (unsigned i = server->worker_count; i-- > 0;) {
         struct worker *worker = &server->workers[i];
         if (!worker_start(worker)) {
-            fprintf(stderr,
-                "cport-server: cannot start thread %u of %u: no memory or no threads left\n", i + 1,
-                server->worker_count);
+            fprintf(
+                stderr, "cport-server: cannot start worker %u: no memory or no threads left\n", i);
             return false;
         }
         sys_gate_wait(worker->started);
-        *ret_started = i + 1;
         if (worker->error < 0) {
             fprintf(stderr, "cport-server: cannot %s: %s\n", worker->failed,
                 cport_strerror(worker->error));
@@ -139,15 +138,15 @@ static void say_listening(const struct server *server, const struct sockaddr_sto
 /* ---- Stop ---- */
 
 /* First nobody accepts, then everybody drains: so no connection is handed to a worker that has gone. */
-static void workers_stop(struct server *server, unsigned started)
+static void workers_stop(struct server *server)
 {
-    for (unsigned i = 0; i < started; i++) {
+    for (unsigned i = 0; i < server->worker_count; i++) {
         if (server->workers[i].bufs) {
             worker_quiet(&server->workers[i]);
             sys_gate_wait(server->workers[i].quiet);
         }
     }
-    for (unsigned i = 0; i < started; i++) {
+    for (unsigned i = 0; i < server->worker_count; i++) {
         if (server->workers[i].bufs)
             worker_drain(&server->workers[i]);
     }
@@ -180,7 +179,6 @@ int server_run(const struct config *config)
 {
     struct server server = {0};
     struct sockaddr_storage address;
-    unsigned started = 0;
     int status = 1;
 
     sys_stop_prepare();
@@ -188,14 +186,14 @@ int server_run(const struct config *config)
         fprintf(stderr, "cport-server: no memory for %u workers\n", server.worker_count);
         return status;
     }
-    if (server_listen(&server, &address) == 0 && workers_start(&server, &started)) {
+    if (server_listen(&server, &address) == 0 && workers_start(&server)) {
         say_listening(&server, &address);
         sys_stop_wait();
         log_line(LOG_INFO, "stopping", "connections=%u",
             atomic_load_explicit(&server.connections, memory_order_relaxed));
         status = 0;
     }
-    workers_stop(&server, started);
+    workers_stop(&server);
     for (unsigned i = 0; i < server.worker_count; i++)
         worker_join(&server.workers[i]);
     if (status == 0)

@@ -103,7 +103,7 @@ stage_tsan()
     if setarch "$(uname -m)" -R true 2>/dev/null; then
         fixed=(setarch "$(uname -m)" -R)
     fi
-    "${fixed[@]}" bash -c ". tools/dev/suite.sh; jobs=$jobs; stage=$stage; labels_test tsan unit cts"
+    "${fixed[@]}" bash -c ". tools/dev/suite.sh; jobs=$jobs; stage=$stage; labels_test tsan unit cts server"
 }
 
 stage_clang()
