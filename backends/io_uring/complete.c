@@ -1,0 +1,313 @@
+/*
+ * complete.c: from the kernel's completions to events.
+ *
+ * Each function below is given one completion and room for one event in out. A second event of the same completion (the end
+ * after the last data) goes through handle_op_final, which finds a place for it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "error.h"
+#include "uring.h"
+
+/* The op has ended, but for a cancel that may still be on its way to it. */
+static void op_end(struct uring *u, struct op *op, int64_t result, struct harvest *out)
+{
+    if (op->bits & OP_CANCELLED) {
+        struct scratch *scratch = scratch_of(op);
+        if (scratch->state & SCRATCH_CANCEL_QUEUED)
+            scratch_remove(&u->cancels, op);
+        if (scratch->state & SCRATCH_CANCEL_SENT) {
+            scratch->state |= SCRATCH_ENDED;
+            op->result = result;
+            return;
+        }
+    }
+    handle_op_final(op, result, out);
+}
+
+/* There is more to do for the op, unless somebody has cancelled it meanwhile. */
+static void op_again(struct uring *u, struct op *op, struct harvest *out)
+{
+    if (op->bits & OP_CANCELLED)
+        op_end(u, op, CPORT_ECANCELED, out);
+    else
+        submit_op(u, op);
+}
+
+/* Somebody who shares the socket has made it non-blocking: then the kernel does not wait, but says EAGAIN. */
+static bool make_blocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && (flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) == 0;
+}
+
+static void op_fail(struct uring *u, struct op *op, int number, struct harvest *out)
+{
+    if (number == EINTR || (number == EAGAIN && make_blocking(op->handle->fd))) {
+        op_again(u, op, out);
+        return;
+    }
+    op->aux = (uint32_t)number;
+    op_end(u, op, error_from_errno(number), out);
+}
+
+static void complete_accept(
+    struct uring *u, struct op *op, int res, uint32_t flags, struct harvest *out)
+{
+    if (res >= 0 && !op_is_multishot(op)) {
+        op_end(u, op, res, out);
+        return;
+    }
+    if (res >= 0) {
+        op->bits &= (uint16_t)~OP_EPISODE;
+        handle_op_more(op, res, 0, 0, out);
+        if (!(flags & IORING_CQE_F_MORE))
+            op_again(u, op, out);
+        return;
+    }
+    switch (-res) {
+    case ECONNABORTED:
+    case EPROTO:
+        port_count(u->port, &u->port->stats.accept_aborted);
+        if (!(flags & IORING_CQE_F_MORE))
+            op_again(u, op, out);
+        break;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        if (op_is_multishot(op) && !(op->bits & OP_CANCELLED)) {
+            handle_accept_starved(op, error_from_errno(-res), (uint32_t)-res, out);
+            break;
+        }
+        /* fall through */
+    default:
+        op_fail(u, op, -res, out);
+    }
+}
+
+static void complete_recv(
+    struct uring *u, struct op *op, int res, uint32_t flags, struct harvest *out)
+{
+    struct cport_handle *h = op->handle;
+    if (res < 0) {
+        op_fail(u, op, -res, out);
+        return;
+    }
+    if (flags & IORING_CQE_F_SOCK_NONEMPTY)
+        h->engine_bits &= (uint8_t)~HANDLE_DRAINED;
+    else
+        h->engine_bits |= HANDLE_DRAINED;
+    op->transferred += (size_t)res;
+    if (res == 0 || !(op->flags & CPORT_RECV_ALL) || op->transferred == op->io.len) {
+        op_end(u, op, (int64_t)op->transferred, out);
+        return;
+    }
+    if (op->kind == OP_RECVV)
+        vec_advance(op->io.vec, (size_t)res);
+    op_again(u, op, out);
+}
+
+static void complete_send(struct uring *u, struct op *op, int res, struct harvest *out)
+{
+    if (res < 0) {
+        op_fail(u, op, -res, out);
+        return;
+    }
+    op->transferred += (size_t)res;
+    if (op->transferred == op->io.len) {
+        op_end(u, op, (int64_t)op->transferred, out);
+        return;
+    }
+    if (op->kind == OP_SENDV)
+        vec_advance(op->io.vec, (size_t)res);
+    op_again(u, op, out);
+}
+
+/* Bytes have arrived in buffer id. */
+static void pooled_bytes(
+    struct uring *u, struct op *op, int64_t bytes, uint32_t id, bool armed, struct harvest *out)
+{
+    bufs_give(op->io.pool, id);
+    op->transferred = (size_t)bytes;
+    if (!op_is_multishot(op)) {
+        op->event_flags = CPORT_BUFFER;
+        op->aux = id;
+        op_end(u, op, bytes, out);
+        return;
+    }
+    handle_op_more(op, bytes, CPORT_BUFFER, id, out);
+    /* A kernel's multishot also stops when its completion queue is full: nothing the caller should see. */
+    if (!armed)
+        op_again(u, op, out);
+}
+
+/* The pool is dry. That ends the receive, but only if there is something to receive. */
+static void pooled_dry(struct uring *u, struct op *op, struct harvest *out)
+{
+    char byte;
+    ssize_t n = recv(op->handle->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n == 0)
+        op_end(u, op, 0, out);
+    else if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        op_again(u, op, out);
+    else
+        op_fail(u, op, n < 0 ? errno : ENOBUFS, out);
+}
+
+static void complete_pooled(
+    struct uring *u, struct op *op, int res, uint32_t flags, struct harvest *out)
+{
+    struct cport_bufs *pool = op->io.pool;
+    uint32_t id = flags >> IORING_CQE_BUFFER_SHIFT;
+    if (res > 0) {
+        pooled_bytes(u, op, res, id, flags & IORING_CQE_F_MORE, out);
+        return;
+    }
+    if (flags & IORING_CQE_F_BUFFER)
+        uring_bufs_put(pool, id);
+    if (res == 0) {
+        op_end(u, op, 0, out);
+    } else if (res == -ENOBUFS && bufs_has_remote(pool)) {
+        bufs_drain_remote(pool, uring_bufs_put);
+        op_again(u, op, out);
+    } else if (res == -ENOBUFS) {
+        pooled_dry(u, op, out);
+    } else {
+        op_fail(u, op, -res, out);
+    }
+}
+
+/* The core holds the pool, and there is something to read. */
+static void complete_pooled_ready(struct uring *u, struct op *op, struct harvest *out)
+{
+    struct cport_bufs *pool = op->io.pool;
+    uint32_t id;
+    if (!bufs_take(pool, &id)) {
+        pooled_dry(u, op, out);
+        return;
+    }
+    ssize_t n = recv(op->handle->fd, bufs_at(pool, id), pool->size, MSG_DONTWAIT);
+    int number = errno;
+    if (n > 0) {
+        pooled_bytes(u, op, n, id, false, out);
+        return;
+    }
+    bufs_untake(pool, id);
+    if (n == 0)
+        op_end(u, op, 0, out);
+    else if (number == EAGAIN)
+        op_again(u, op, out);
+    else
+        op_fail(u, op, number, out);
+}
+
+/* What of the kernel's events the mask asks for, and what is always told. */
+static int64_t mask_of(unsigned events, uint32_t asked)
+{
+    uint32_t mask = 0;
+    if (events & (POLLIN | POLLRDHUP))
+        mask |= CPORT_POLL_IN & asked;
+    if (events & POLLOUT)
+        mask |= CPORT_POLL_OUT & asked;
+    if (events & POLLERR)
+        mask |= CPORT_POLL_ERR;
+    if (events & POLLHUP)
+        mask |= CPORT_POLL_HUP;
+    return mask;
+}
+
+static void complete_ready(struct uring *u, struct op *op, int res, struct harvest *out)
+{
+    if (res < 0)
+        op_fail(u, op, -res, out);
+    else if (op->kind == OP_RECV_POOLED)
+        complete_pooled_ready(u, op, out);
+    else
+        op_end(u, op, op->kind == OP_POLL ? mask_of((unsigned)res, op->poll_mask) : 0, out);
+}
+
+static void complete_op(
+    struct uring *u, struct op *op, int res, uint32_t flags, struct harvest *out)
+{
+    switch ((enum op_kind)op->kind) {
+    case OP_RECV:
+    case OP_RECVV:
+        complete_recv(u, op, res, flags, out);
+        break;
+    case OP_SEND:
+    case OP_SENDV:
+        complete_send(u, op, res, out);
+        break;
+    case OP_RECV_POOLED:
+        complete_pooled(u, op, res, flags, out);
+        break;
+    case OP_ACCEPT:
+        complete_accept(u, op, res, flags, out);
+        break;
+    case OP_CONNECT:
+        if (res < 0)
+            op_fail(u, op, -res, out);
+        else
+            op_end(u, op, 0, out);
+        break;
+    case OP_CLOSE:
+        handle_closed(op->handle, out); /* whatever the result: the descriptor is gone */
+        break;
+    case OP_NONE:
+    case OP_SHUTDOWN:
+    case OP_POLL:
+    case OP_TIMER:
+    case OP_POST:
+        break;
+    }
+}
+
+/* A request that is on its way back to its socket is out of the cancel's sight for a moment: ENOENT, and yet it would wait
+ * for ever. So the cancel is repeated until the op has ended. */
+static void complete_cancel(struct uring *u, struct op *op, int res, struct harvest *out)
+{
+    struct scratch *scratch = scratch_of(op);
+    scratch->state &= ~SCRATCH_CANCEL_SENT;
+    if (scratch->state & SCRATCH_ENDED)
+        handle_op_final(op, op->result, out);
+    else if (res == -ENOENT)
+        submit_cancel(u, op);
+}
+
+static void complete(struct uring *u, const struct io_uring_cqe *cqe, struct harvest *out)
+{
+    struct op *op = (struct op *)(uintptr_t)(cqe->user_data & ~(uint64_t)DATA_TAGS);
+    switch (cqe->user_data & DATA_TAGS) {
+    case DATA_OP:
+        complete_op(u, op, cqe->res, cqe->flags, out);
+        break;
+    case DATA_READY:
+        complete_ready(u, op, cqe->res, out);
+        break;
+    case DATA_CANCEL:
+        complete_cancel(u, op, cqe->res, out);
+        break;
+    case DATA_WAKE:
+        if (!(cqe->flags & IORING_CQE_F_MORE))
+            ring_arm_wake(u);
+        break;
+    }
+}
+
+void uring_reap(struct uring *u, struct harvest *out)
+{
+    struct io_uring_cq *cq = &u->ring.cq;
+    unsigned head = *cq->khead;
+    /* acquire: the completions lie before the tail that the kernel wrote. */
+    const unsigned tail = io_uring_smp_load_acquire(cq->ktail);
+    if (head == tail)
+        return;
+    while (head != tail && !harvest_full(out))
+        complete(u, &cq->cqes[head++ & cq->ring_mask], out);
+    /* release: they have been read; the kernel may reuse their places. */
+    io_uring_smp_store_release(cq->khead, head);
+}

@@ -1,0 +1,114 @@
+/*
+ * engine.c: the io_uring engine as the core sees it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "uring.h"
+
+static int uring_open(struct cport_port *port, char *reason, size_t reason_size)
+{
+    if (port->shared) {
+        snprintf(
+            reason, reason_size, "it drives SINGLE ports only: a request belongs to its thread");
+        return CPORT_ENOTSUP;
+    }
+    struct uring *u = port_alloc(port, sizeof(*u), 64);
+    if (!u)
+        return CPORT_ENOMEM;
+    memset(u, 0, sizeof(*u));
+    u->port = port;
+    port->caps = 0;
+    int r = ring_open(u, reason, reason_size);
+    if (r < 0) {
+        port_free(port, u, sizeof(*u));
+        return r;
+    }
+    port->engine = u;
+    return 0;
+}
+
+static void uring_close(struct cport_port *port)
+{
+    struct uring *u = port->engine;
+    ring_close(u);
+    port_free(port, u, sizeof(*u));
+    port->engine = NULL;
+}
+
+/* The kernel would answer EAGAIN for a non-blocking descriptor instead of waiting. */
+static int uring_attach(struct cport_handle *h)
+{
+    struct stat st;
+    if (fstat(h->fd, &st) < 0)
+        return error_from_errno(errno);
+    if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode))
+        return CPORT_ENOTSUP;
+    int flags = fcntl(h->fd, F_GETFL);
+    if (flags < 0 || ((flags & O_NONBLOCK) && fcntl(h->fd, F_SETFL, flags & ~O_NONBLOCK) < 0))
+        return error_from_errno(errno);
+    return 0;
+}
+
+/* One system call at most: what is there already costs none. */
+static int uring_poll(struct cport_port *port, struct harvest *out, int64_t wait_ns)
+{
+    struct uring *u = port->engine;
+    uring_reap(u, out);
+    buf_rings_drain(u);
+    if (submit_is_behind(u))
+        submit_backlog(u);
+
+    /* Nothing must be asleep here while it is not yet the kernel's. */
+    const bool wait = wait_ns != 0 && out->n == 0 && !submit_is_behind(u);
+    if (!wait && sq_pending(u) == 0 && !cq_needs_enter(u))
+        return 0;
+    int r = ring_enter(u, wait, harvest_full(out) ? 0 : IORING_ENTER_GETEVENTS, wait_ns);
+    port_count(port, &port->stats.system_waits);
+    uring_reap(u, out);
+    /* Too many completions or too little memory for now: what was not taken is submitted again by the next poll. */
+    if (r >= 0 || r == -EINTR || r == -ETIME || r == -EAGAIN || r == -EBUSY)
+        return 0;
+    return error_from_errno(-r);
+}
+
+static void uring_flush(struct cport_port *port)
+{
+    struct uring *u = port->engine;
+    if (submit_is_behind(u))
+        submit_backlog(u);
+    if (sq_pending(u))
+        (void)ring_enter(u, 0, 0, 0);
+}
+
+static void uring_wake(struct cport_port *port)
+{
+    const struct uring *u = port->engine;
+    const uint64_t one = 1;
+    /* It fails only when its counter is full, and then the poll has been triggered often enough. */
+    ssize_t n = write(u->wake_fd, &one, sizeof(one));
+    (void)n;
+}
+
+const struct backend backend_io_uring = {
+    .name = "io_uring",
+    .id = CPORT_BACKEND_IO_URING,
+    .open = uring_open,
+    .close = uring_close,
+    .attach = uring_attach,
+    .start = uring_start,
+    .cancel = uring_cancel,
+    .close_handle = uring_close_handle,
+    .poll = uring_poll,
+    .flush = uring_flush,
+    .wake = uring_wake,
+    .now_ns = os_now_ns,
+    .bufs_open = uring_bufs_open,
+    .bufs_close = uring_bufs_close,
+    .bufs_put = uring_bufs_put,
+};

@@ -1,0 +1,238 @@
+/*
+ * submit.c: from ops to requests of the kernel.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "error.h"
+#include "uring.h"
+
+/* The most that the kernel moves in one call, in whole pages. What is longer takes several. */
+#define TRANSFER_MAX ((size_t)0x7ffff000)
+
+static void scratch_push(struct scratch_queue *q, struct op *op)
+{
+    scratch_of(op)->next = NULL;
+    if (q->head)
+        scratch_of(q->tail)->next = op;
+    else
+        q->head = op;
+    q->tail = op;
+}
+
+void scratch_remove(struct scratch_queue *q, struct op *op)
+{
+    struct op *before = NULL;
+    for (struct op *at = q->head; at != op; at = scratch_of(at)->next)
+        before = at;
+    struct op *after = scratch_of(op)->next;
+    if (before)
+        scratch_of(before)->next = after;
+    else
+        q->head = after;
+    if (q->tail == op)
+        q->tail = before;
+}
+
+/* The rest of a transfer of one piece. */
+static void sqe_plain(struct io_uring_sqe *sqe, uint8_t opcode, const struct op *op)
+{
+    size_t left = op->io.len - op->transferred;
+    sqe->opcode = opcode;
+    sqe->addr = (uintptr_t)op->io.base + op->transferred;
+    sqe->len = (uint32_t)(left < TRANSFER_MAX ? left : TRANSFER_MAX);
+}
+
+/* The rest of a transfer of several. The kernel copies the header and the array when it takes the request. */
+static void sqe_pieces(struct io_uring_sqe *sqe, uint8_t opcode, struct op *op)
+{
+    struct vec *vec = op->io.vec;
+    struct msghdr *msg = (struct msghdr *)(void *)vec->engine;
+    _Static_assert(sizeof(*msg) <= sizeof(vec->engine), "a header fits the engine's part");
+    _Static_assert(sizeof(cport_buf) == sizeof(struct iovec), "pieces are the system's own");
+    memset(msg, 0, sizeof(*msg));
+    msg->msg_iov = (struct iovec *)(void *)&vec->bufs[vec->first];
+    msg->msg_iovlen = vec->count;
+    sqe->opcode = opcode;
+    sqe->addr = (uintptr_t)msg;
+    sqe->len = 1;
+}
+
+/* To wait first is cheaper than to try in vain, and trying in vain is what a receive after a receive that emptied the socket
+ * would do. */
+static void sqe_recv(struct io_uring_sqe *sqe, struct op *op)
+{
+    if (op->io.len == 0) {
+        sqe_poll(sqe, op->handle->fd, POLLIN | POLLRDHUP);
+        scratch_of(op)->tag = DATA_READY;
+        return;
+    }
+    if (op->kind == OP_RECV)
+        sqe_plain(sqe, IORING_OP_RECV, op);
+    else
+        sqe_pieces(sqe, IORING_OP_RECVMSG, op);
+    sqe->msg_flags = op->flags & CPORT_RECV_ALL ? MSG_WAITALL : 0;
+    if (op->handle->engine_bits & HANDLE_DRAINED)
+        sqe->ioprio = IORING_RECVSEND_POLL_FIRST;
+}
+
+/* A buffer is to be taken only when there is something to read. The kernel would look for one at once, and end the receive if
+ * there is none: so it waits first. Where the core holds the pool, complete.c takes it from there. */
+static void sqe_recv_pooled(struct io_uring_sqe *sqe, struct op *op)
+{
+    const struct cport_bufs *pool = op->io.pool;
+    if (!pool->engine) {
+        sqe_poll(sqe, op->handle->fd, POLLIN | POLLRDHUP);
+        scratch_of(op)->tag = DATA_READY;
+        return;
+    }
+    sqe->opcode = IORING_OP_RECV;
+    sqe->flags = IOSQE_BUFFER_SELECT;
+    sqe->buf_group = pool->engine_id;
+    sqe->ioprio = IORING_RECVSEND_POLL_FIRST;
+    if (op_is_multishot(op) && (pool->port->caps & CPORT_CAP_MULTISHOT_RECV))
+        sqe->ioprio |= IORING_RECV_MULTISHOT;
+}
+
+static void sqe_accept(struct io_uring_sqe *sqe, const struct op *op)
+{
+    sqe->opcode = IORING_OP_ACCEPT;
+    sqe->accept_flags = SOCK_CLOEXEC;
+    if (op_is_multishot(op) && (op->handle->port->caps & CPORT_CAP_MULTISHOT_ACCEPT))
+        sqe->ioprio = IORING_ACCEPT_MULTISHOT;
+}
+
+static uint32_t events_of(uint32_t mask)
+{
+    return (mask & CPORT_POLL_IN ? POLLIN | POLLRDHUP : 0u) |
+           (mask & CPORT_POLL_OUT ? POLLOUT : 0u);
+}
+
+static void sqe_fill(struct io_uring_sqe *sqe, struct op *op)
+{
+    sqe->fd = op->handle->fd;
+    switch ((enum op_kind)op->kind) {
+    case OP_ACCEPT:
+        sqe_accept(sqe, op);
+        break;
+    case OP_CONNECT:
+        sqe->opcode = IORING_OP_CONNECT;
+        sqe->addr = (uintptr_t)&op->connect.address->address;
+        sqe->off = (uint64_t)op->connect.len;
+        break;
+    case OP_RECV:
+    case OP_RECVV:
+        sqe_recv(sqe, op);
+        break;
+    case OP_RECV_POOLED:
+        sqe_recv_pooled(sqe, op);
+        break;
+    case OP_SEND:
+        sqe_plain(sqe, IORING_OP_SEND, op);
+        sqe->msg_flags = MSG_NOSIGNAL | MSG_WAITALL;
+        break;
+    case OP_SENDV:
+        sqe_pieces(sqe, IORING_OP_SENDMSG, op);
+        sqe->msg_flags = MSG_NOSIGNAL | MSG_WAITALL;
+        break;
+    case OP_POLL:
+        sqe_poll(sqe, op->handle->fd, events_of(op->poll_mask));
+        scratch_of(op)->tag = DATA_READY;
+        break;
+    case OP_CLOSE:
+        sqe->opcode = IORING_OP_CLOSE;
+        break;
+    case OP_NONE:
+    case OP_SHUTDOWN:
+    case OP_TIMER:
+    case OP_POST:
+        break;
+    }
+}
+
+void submit_op(struct uring *u, struct op *op)
+{
+    struct scratch *scratch = scratch_of(op);
+    struct io_uring_sqe *sqe = sq_next(u);
+    scratch->state = sqe ? 0 : SCRATCH_BACKLOG;
+    scratch->tag = DATA_OP;
+    if (!sqe) {
+        scratch_push(&u->backlog, op);
+        return;
+    }
+    sqe_fill(sqe, op);
+    sqe->user_data = (uintptr_t)op | scratch->tag;
+}
+
+void submit_cancel(struct uring *u, struct op *op)
+{
+    struct scratch *scratch = scratch_of(op);
+    struct io_uring_sqe *sqe = sq_next(u);
+    scratch->state |= sqe ? SCRATCH_CANCEL_SENT : SCRATCH_CANCEL_QUEUED;
+    if (!sqe) {
+        scratch_push(&u->cancels, op);
+        return;
+    }
+    sqe->opcode = IORING_OP_ASYNC_CANCEL;
+    sqe->fd = -1;
+    sqe->addr = (uintptr_t)op | scratch->tag;
+    sqe->user_data = (uintptr_t)op | DATA_CANCEL;
+}
+
+void submit_backlog(struct uring *u)
+{
+    if (u->wake_unarmed)
+        ring_arm_wake(u);
+    struct op *op;
+    while ((op = u->cancels.head) != NULL && sq_room(u)) {
+        scratch_remove(&u->cancels, op);
+        scratch_of(op)->state &= ~SCRATCH_CANCEL_QUEUED;
+        submit_cancel(u, op);
+    }
+    while ((op = u->backlog.head) != NULL && sq_room(u)) {
+        scratch_remove(&u->backlog, op);
+        submit_op(u, op);
+    }
+}
+
+/* The kernel's own request always goes through a worker thread; the call does not wait. */
+static int shutdown_now(struct op *op)
+{
+    static const int hows[] = {
+        [CPORT_SHUT_RECV] = SHUT_RD, [CPORT_SHUT_SEND] = SHUT_WR, [CPORT_SHUT_BOTH] = SHUT_RDWR};
+    op->result = 0;
+    if (shutdown(op->handle->fd, hows[op->how]) < 0) {
+        op->aux = (uint32_t)errno;
+        op->result = error_from_errno(errno);
+    }
+    return START_DONE;
+}
+
+int uring_start(struct op *op)
+{
+    if (op->kind == OP_SHUTDOWN)
+        return shutdown_now(op);
+    submit_op(op->handle->port->engine, op);
+    return START_PENDING;
+}
+
+int uring_cancel(struct op *op)
+{
+    struct uring *u = op->handle->port->engine;
+    if (scratch_of(op)->state & SCRATCH_BACKLOG) {
+        scratch_remove(&u->backlog, op);
+        return CANCEL_DONE;
+    }
+    submit_cancel(u, op);
+    return CANCEL_LATER;
+}
+
+int uring_close_handle(struct cport_handle *h)
+{
+    if (h->close_op->flags & CPORT_ABORT)
+        (void)os_socket_set_abort(h->fd);
+    submit_op(h->port->engine, h->close_op);
+    return START_PENDING;
+}

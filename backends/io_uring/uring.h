@@ -1,0 +1,156 @@
+/*
+ * uring.h: the io_uring engine, for SINGLE ports.
+ *
+ * Ownership. One struct uring per port, from its open to its close. An op that has been submitted is the kernel's until every
+ * completion that names it has been reaped: only then may it become final, so that none can ever name a reused op.
+ *
+ * Threading. The port's owner, who also made the ring: requests belong to the thread that submits them. uring_wake alone may
+ * be called by others, and touches what is constant after open.
+ *
+ * Files: ring.c opens the ring and enters the kernel, submit.c turns ops into requests, complete.c completions into events,
+ * pool.c holds the buffer rings, engine.c is the vtable.
+ */
+#ifndef CPORT_URING_H
+#define CPORT_URING_H
+
+#include <liburing.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "port.h"
+
+/* A completion's user_data: an op's address, 16-aligned, and in its low bits what the request was. */
+#define DATA_OP     0u /* the op's own transfer */
+#define DATA_READY  1u /* a poll on behalf of the op */
+#define DATA_CANCEL 2u /* the cancel of the op */
+#define DATA_WAKE   3u /* no op: the eventfd of uring_wake */
+#define DATA_PROBE  4u /* no op: a trial of a feature during open, and its number above the tag */
+#define DATA_TAGS   15u
+
+/* An op's scratch. The half that it leaves alone is the wheel's, which a paused accept sleeps on. */
+struct scratch {
+    struct op *next; /* in the backlog, or in the queue of cancels */
+    uint32_t state;  /* SCRATCH_... */
+    uint32_t tag;    /* DATA_OP or DATA_READY: how the op's request was submitted */
+} CPORT_MAY_ALIAS;
+_Static_assert(sizeof(struct scratch) <= 16, "the accept's place on the wheel stays as it is");
+
+#define SCRATCH_BACKLOG       0x1u /* waits for a place in the submission queue */
+#define SCRATCH_CANCEL_QUEUED 0x2u /* its cancel does */
+#define SCRATCH_CANCEL_SENT   0x4u /* the completion of its cancel is to come */
+#define SCRATCH_ENDED         0x8u /* only that is to come: op->result is set */
+
+static inline struct scratch *scratch_of(struct op *op)
+{
+    return (struct scratch *)(void *)op->engine;
+}
+
+struct scratch_queue {
+    struct op *head;
+    struct op *tail;
+};
+
+struct uring {
+    struct io_uring
+        ring; /* liburing's view of the shared memory; our own tail is ring.sq.sqe_tail */
+    struct cport_port *port; /* constant after open, as are the next four */
+    unsigned enter_fd;       /* the ring's descriptor, or its registered index */
+    unsigned enter_flags;    /* for every io_uring_enter */
+    int wake_fd;             /* eventfd, written by uring_wake and never read */
+    bool wake_by_message; /* the kernel sends messages to rings without one of the sender's own */
+    bool wake_unarmed;    /* the poll of wake_fd ended, and there was no place to arm it again */
+    struct scratch_queue
+        backlog; /* ops that found no place in the submission queue, oldest first */
+    struct scratch_queue cancels; /* cancels that found none */
+    struct buf_ring *buf_rings;   /* of the pools that the kernel holds */
+};
+
+/* Bits of cport_handle.engine_bits. */
+#define HANDLE_DRAINED                                                                             \
+    0x1u /* the last receive left nothing in the socket: wait before trying the next */
+
+/* ring.c */
+int ring_open(struct uring *u, char *reason, size_t reason_size);
+void ring_close(struct uring *u);
+/* Hands the submission queue to the kernel; with `flags` IORING_ENTER_GETEVENTS also runs completions, and waits for
+ * min_complete of them for at most wait_ns (< 0: for ever). Returns >= 0, or -errno. */
+int ring_enter(struct uring *u, unsigned min_complete, unsigned flags, int64_t wait_ns);
+/* Arms the poll that uring_wake triggers. */
+void ring_arm_wake(struct uring *u);
+
+static inline unsigned sq_pending(const struct uring *u)
+{
+    return u->ring.sq.sqe_tail - IO_URING_READ_ONCE(*u->ring.sq.khead);
+}
+
+/* Completions that only an enter makes visible. */
+static inline bool cq_needs_enter(const struct uring *u)
+{
+    return IO_URING_READ_ONCE(*u->ring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+}
+
+/* Whether there is room for a request; a full queue is submitted to make some. */
+static inline bool sq_room(struct uring *u)
+{
+    if (sq_pending(u) < u->ring.sq.ring_entries)
+        return true;
+    return ring_enter(u, 0, 0, 0) > 0 && sq_pending(u) < u->ring.sq.ring_entries;
+}
+
+/* The next request, zeroed, or NULL. It must be filled before anything else is asked of the ring. */
+static inline struct io_uring_sqe *sq_next(struct uring *u)
+{
+    if (!sq_room(u))
+        return NULL;
+    struct io_uring_sqe *sqe = &u->ring.sq.sqes[u->ring.sq.sqe_tail++ & u->ring.sq.ring_mask];
+    memset(sqe, 0, sizeof(*sqe));
+    return sqe;
+}
+
+static inline void sqe_poll(struct io_uring_sqe *sqe, int fd, uint32_t events)
+{
+    sqe->opcode = IORING_OP_POLL_ADD;
+    sqe->fd = fd;
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    events = events << 16 | events >> 16; /* the field is two 16-bit words, the low one first */
+#endif
+    sqe->poll32_events = events;
+}
+
+/* submit.c */
+int uring_start(struct op *op);
+int uring_cancel(struct op *op);
+int uring_close_handle(struct cport_handle *h);
+/* Queues the request for what the op still has to do, or the op in the backlog. */
+void submit_op(struct uring *u, struct op *op);
+void submit_cancel(struct uring *u, struct op *op);
+/* Tries again what found no place. */
+void submit_backlog(struct uring *u);
+static inline bool submit_is_behind(const struct uring *u)
+{
+    return u->backlog.head || u->cancels.head || u->wake_unarmed;
+}
+void scratch_remove(struct scratch_queue *q, struct op *op);
+
+/* complete.c: turns completions into events while out has room. */
+void uring_reap(struct uring *u, struct harvest *out);
+
+/* pool.c */
+int uring_bufs_open(struct cport_bufs *pool);
+void uring_bufs_close(struct cport_bufs *pool);
+void uring_bufs_put(struct cport_bufs *pool, uint32_t id);
+/* Whether the kernel takes buffer rings: 0, or -errno. */
+int buf_ring_probe(struct uring *u);
+/* Gives the kernel what other threads have returned. */
+void buf_rings_drain(struct uring *u);
+
+/* Newer than the oldest liburing that this builds with. */
+#ifndef IORING_ENTER_NO_IOWAIT
+#define IORING_ENTER_NO_IOWAIT (1U << 7)
+#endif
+#ifndef IORING_FEAT_NO_IOWAIT
+#define IORING_FEAT_NO_IOWAIT (1U << 17)
+#endif
+
+#endif
