@@ -89,18 +89,12 @@ static void complete_accept(
     }
 }
 
-static void complete_recv(
-    struct uring *u, struct op *op, int res, uint32_t flags, struct harvest *out)
+static void complete_recv(struct uring *u, struct op *op, int res, struct harvest *out)
 {
-    struct cport_handle *h = op->handle;
     if (res < 0) {
         op_fail(u, op, -res, out);
         return;
     }
-    if (flags & IORING_CQE_F_SOCK_NONEMPTY)
-        h->engine_bits &= (uint8_t)~HANDLE_DRAINED;
-    else
-        h->engine_bits |= HANDLE_DRAINED;
     op->transferred += (size_t)res;
     if (res == 0 || !(op->flags & CPORT_RECV_ALL) || op->transferred == op->io.len) {
         op_end(u, op, (int64_t)op->transferred, out);
@@ -150,12 +144,14 @@ static void pooled_dry(struct uring *u, struct op *op, struct harvest *out)
 {
     char byte;
     ssize_t n = recv(op->handle->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (n == 0)
+    if (n == 0) {
         op_end(u, op, 0, out);
-    else if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    } else if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        scratch_of(op)->state |= SCRATCH_DRY;
         op_again(u, op, out);
-    else
+    } else {
         op_fail(u, op, n < 0 ? errno : ENOBUFS, out);
+    }
 }
 
 static void complete_pooled(
@@ -236,7 +232,7 @@ static void complete_op(
     switch ((enum op_kind)op->kind) {
     case OP_RECV:
     case OP_RECVV:
-        complete_recv(u, op, res, flags, out);
+        complete_recv(u, op, res, out);
         break;
     case OP_SEND:
     case OP_SENDV:

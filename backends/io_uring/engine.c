@@ -23,14 +23,12 @@ static int uring_open(struct cport_port *port, char *reason, size_t reason_size)
         return CPORT_ENOMEM;
     memset(u, 0, sizeof(*u));
     u->port = port;
+    port->engine = u;
     port->caps = 0;
     int r = ring_open(u, reason, reason_size);
-    if (r < 0) {
+    if (r < 0)
         port_free(port, u, sizeof(*u));
-        return r;
-    }
-    port->engine = u;
-    return 0;
+    return r;
 }
 
 static void uring_close(struct cport_port *port)
@@ -38,7 +36,6 @@ static void uring_close(struct cport_port *port)
     struct uring *u = port->engine;
     ring_close(u);
     port_free(port, u, sizeof(*u));
-    port->engine = NULL;
 }
 
 /* The kernel would answer EAGAIN for a non-blocking descriptor instead of waiting. */

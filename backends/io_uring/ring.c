@@ -128,60 +128,7 @@ void ring_arm_wake(struct uring *u)
     sqe->user_data = DATA_WAKE;
 }
 
-/* Features of the requests themselves. */
-static const struct trial {
-    uint8_t opcode;
-    uint8_t sqe_flags;
-    uint16_t ioprio;
-    uint64_t cap;
-} trials[] = {
-    {IORING_OP_ACCEPT, 0, IORING_ACCEPT_MULTISHOT, CPORT_CAP_MULTISHOT_ACCEPT},
-    {IORING_OP_RECV, IOSQE_BUFFER_SELECT, IORING_RECV_MULTISHOT, CPORT_CAP_MULTISHOT_RECV},
-};
-#define TRIALS (sizeof(trials) / sizeof(*trials))
-
-/* Submits each trial on the eventfd, and the poll that waits for it. A kernel that knows the feature says that the eventfd is
- * no socket; one that does not says EINVAL, before it looks. */
-static int trials_run(struct uring *u)
-{
-    ring_arm_wake(u);
-    for (size_t i = 0; i < TRIALS; i++) {
-        struct io_uring_sqe *sqe = sq_next(u);
-        if (!sqe)
-            return CPORT_ENOMEM;
-        sqe->opcode = trials[i].opcode;
-        sqe->flags = trials[i].sqe_flags;
-        sqe->ioprio = trials[i].ioprio;
-        sqe->fd = u->wake_fd;
-        sqe->user_data = DATA_PROBE | i << 4;
-    }
-    unsigned seen = 0;
-    while (seen < TRIALS) {
-        int r = ring_enter(u, 1, IORING_ENTER_GETEVENTS, -1);
-        if (r < 0 && r != -EINTR)
-            return error_from_errno(-r);
-        struct io_uring_cqe *cqe;
-        unsigned head, count = 0;
-        int failed = 0;
-        io_uring_for_each_cqe(&u->ring, head, cqe)
-        {
-            count++;
-            if ((cqe->user_data & DATA_TAGS) == DATA_WAKE && cqe->res < 0)
-                failed = CPORT_ENOTSUP;
-            if ((cqe->user_data & DATA_TAGS) != DATA_PROBE)
-                continue;
-            seen++;
-            if (cqe->res == -ENOTSOCK)
-                u->port->caps |= trials[cqe->user_data >> 4].cap & u->port->allow_caps;
-        }
-        io_uring_cq_advance(&u->ring, count);
-        if (failed)
-            return failed;
-    }
-    return 0;
-}
-
-/* AUTO prefers epoll to half an io_uring. */
+/* AUTO prefers epoll to half an io_uring. Multishot receive is no condition: it saves little, see submit.c. */
 static int check_complete(struct uring *u, char *reason, size_t reason_size)
 {
     static const struct {
@@ -191,7 +138,6 @@ static int check_complete(struct uring *u, char *reason, size_t reason_size)
         {CPORT_CAP_DEFER_TASKRUN, "DEFER_TASKRUN"},
         {CPORT_CAP_BUFFER_RINGS, "buffer rings"},
         {CPORT_CAP_MULTISHOT_ACCEPT, "multishot accept"},
-        {CPORT_CAP_MULTISHOT_RECV, "multishot receive"},
     };
     for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
         if (!(wanted[i].cap & u->port->allow_caps & ~u->port->caps))
@@ -242,13 +188,14 @@ int ring_open(struct uring *u, char *reason, size_t reason_size)
         r = error_from_errno(errno);
         goto fail_ring;
     }
-    r = trials_run(u);
+    r = trial_accept(u);
     if (r == CPORT_ENOTSUP)
         refuse(reason, reason_size, "this kernel's io_uring is too old: no multishot poll");
     if (r == 0)
         r = check_complete(u, reason, reason_size);
     if (r < 0)
         goto fail_wake;
+    trial_recv(u);
     return 0;
 
 fail_wake:

@@ -60,8 +60,6 @@ static void sqe_pieces(struct io_uring_sqe *sqe, uint8_t opcode, struct op *op)
     sqe->len = 1;
 }
 
-/* To wait first is cheaper than to try in vain, and trying in vain is what a receive after a receive that emptied the socket
- * would do. */
 static void sqe_recv(struct io_uring_sqe *sqe, struct op *op)
 {
     if (op->io.len == 0) {
@@ -74,26 +72,29 @@ static void sqe_recv(struct io_uring_sqe *sqe, struct op *op)
     else
         sqe_pieces(sqe, IORING_OP_RECVMSG, op);
     sqe->msg_flags = op->flags & CPORT_RECV_ALL ? MSG_WAITALL : 0;
-    if (op->handle->engine_bits & HANDLE_DRAINED)
-        sqe->ioprio = IORING_RECVSEND_POLL_FIRST;
 }
 
-/* A buffer is to be taken only when there is something to read. The kernel would look for one at once, and end the receive if
- * there is none: so it waits first. Where the core holds the pool, complete.c takes it from there. */
+/* The kernel looks for a buffer before it looks for bytes, and ends the receive if there is none. One that has been through
+ * that in vain waits for bytes first. Not so a multishot: that would miss an end that is already there.
+ *
+ * Echo of 64 bytes, 32 connections, server CPU per message: 3.72 us with multishot, 3.82 without. */
 static void sqe_recv_pooled(struct io_uring_sqe *sqe, struct op *op)
 {
     const struct cport_bufs *pool = op->io.pool;
+    struct scratch *scratch = scratch_of(op);
     if (!pool->engine) {
         sqe_poll(sqe, op->handle->fd, POLLIN | POLLRDHUP);
-        scratch_of(op)->tag = DATA_READY;
+        scratch->tag = DATA_READY;
         return;
     }
     sqe->opcode = IORING_OP_RECV;
     sqe->flags = IOSQE_BUFFER_SELECT;
     sqe->buf_group = pool->engine_id;
-    sqe->ioprio = IORING_RECVSEND_POLL_FIRST;
-    if (op_is_multishot(op) && (pool->port->caps & CPORT_CAP_MULTISHOT_RECV))
-        sqe->ioprio |= IORING_RECV_MULTISHOT;
+    if (scratch->state & SCRATCH_DRY)
+        sqe->ioprio = IORING_RECVSEND_POLL_FIRST;
+    else if (op_is_multishot(op) && (pool->port->caps & CPORT_CAP_MULTISHOT_RECV))
+        sqe->ioprio = IORING_RECV_MULTISHOT;
+    scratch->state &= ~SCRATCH_DRY;
 }
 
 static void sqe_accept(struct io_uring_sqe *sqe, const struct op *op)
@@ -156,12 +157,12 @@ void submit_op(struct uring *u, struct op *op)
 {
     struct scratch *scratch = scratch_of(op);
     struct io_uring_sqe *sqe = sq_next(u);
-    scratch->state = sqe ? 0 : SCRATCH_BACKLOG;
-    scratch->tag = DATA_OP;
     if (!sqe) {
+        scratch->state |= SCRATCH_BACKLOG;
         scratch_push(&u->backlog, op);
         return;
     }
+    scratch->tag = DATA_OP;
     sqe_fill(sqe, op);
     sqe->user_data = (uintptr_t)op | scratch->tag;
 }
@@ -193,6 +194,7 @@ void submit_backlog(struct uring *u)
     }
     while ((op = u->backlog.head) != NULL && sq_room(u)) {
         scratch_remove(&u->backlog, op);
+        scratch_of(op)->state &= ~SCRATCH_BACKLOG;
         submit_op(u, op);
     }
 }
@@ -214,6 +216,7 @@ int uring_start(struct op *op)
 {
     if (op->kind == OP_SHUTDOWN)
         return shutdown_now(op);
+    scratch_of(op)->state = 0;
     submit_op(op->handle->port->engine, op);
     return START_PENDING;
 }
@@ -233,6 +236,7 @@ int uring_close_handle(struct cport_handle *h)
 {
     if (h->close_op->flags & CPORT_ABORT)
         (void)os_socket_set_abort(h->fd);
+    scratch_of(h->close_op)->state = 0;
     submit_op(h->port->engine, h->close_op);
     return START_PENDING;
 }

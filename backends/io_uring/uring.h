@@ -7,7 +7,7 @@
  * Threading. The port's owner, who also made the ring: requests belong to the thread that submits them. uring_wake alone may
  * be called by others, and touches what is constant after open.
  *
- * Files: ring.c opens the ring and enters the kernel, submit.c turns ops into requests, complete.c completions into events,
+ * Files: ring.c opens the ring and enters the kernel, trial.c tries what it can do, submit.c turns ops into requests, complete.c completions into events,
  * pool.c holds the buffer rings, engine.c is the vtable.
  */
 #ifndef CPORT_URING_H
@@ -25,7 +25,7 @@
 #define DATA_READY  1u /* a poll on behalf of the op */
 #define DATA_CANCEL 2u /* the cancel of the op */
 #define DATA_WAKE   3u /* no op: the eventfd of uring_wake */
-#define DATA_PROBE  4u /* no op: a trial of a feature during open, and its number above the tag */
+#define DATA_TRIAL  4u /* no op: a trial of a feature during open */
 #define DATA_TAGS   15u
 
 /* An op's scratch. The half that it leaves alone is the wheel's, which a paused accept sleeps on. */
@@ -36,10 +36,11 @@ struct scratch {
 } CPORT_MAY_ALIAS;
 _Static_assert(sizeof(struct scratch) <= 16, "the accept's place on the wheel stays as it is");
 
-#define SCRATCH_BACKLOG       0x1u /* waits for a place in the submission queue */
-#define SCRATCH_CANCEL_QUEUED 0x2u /* its cancel does */
-#define SCRATCH_CANCEL_SENT   0x4u /* the completion of its cancel is to come */
-#define SCRATCH_ENDED         0x8u /* only that is to come: op->result is set */
+#define SCRATCH_BACKLOG       0x1u  /* waits for a place in the submission queue */
+#define SCRATCH_CANCEL_QUEUED 0x2u  /* its cancel does */
+#define SCRATCH_CANCEL_SENT   0x4u  /* the completion of its cancel is to come */
+#define SCRATCH_ENDED         0x8u  /* only that is to come: op->result is set */
+#define SCRATCH_DRY           0x10u /* a pooled receive that found neither a buffer nor bytes */
 
 static inline struct scratch *scratch_of(struct op *op)
 {
@@ -117,6 +118,10 @@ static inline void sqe_poll(struct io_uring_sqe *sqe, int fd, uint32_t events)
 #endif
     sqe->poll32_events = events;
 }
+
+/* trial.c: sets port->caps. trial_accept arms the poll that uring_wake triggers, and returns an error if it cannot. */
+int trial_accept(struct uring *u);
+void trial_recv(struct uring *u);
 
 /* submit.c */
 int uring_start(struct op *op);
