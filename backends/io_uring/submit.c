@@ -60,6 +60,7 @@ static void sqe_pieces(struct io_uring_sqe *sqe, uint8_t opcode, struct op *op)
     sqe->len = 1;
 }
 
+/* CPORT_RECV_ALL is done in steps: the kernel's MSG_WAITALL ends short on an error as on the end, and drops the error. */
 static void sqe_recv(struct io_uring_sqe *sqe, struct op *op)
 {
     if (op->io.len == 0) {
@@ -71,7 +72,6 @@ static void sqe_recv(struct io_uring_sqe *sqe, struct op *op)
         sqe_plain(sqe, IORING_OP_RECV, op);
     else
         sqe_pieces(sqe, IORING_OP_RECVMSG, op);
-    sqe->msg_flags = op->flags & CPORT_RECV_ALL ? MSG_WAITALL : 0;
 }
 
 /* The kernel looks for a buffer before it looks for bytes, and ends the receive if there is none. One that has been through
