@@ -83,7 +83,7 @@ static bool packets_make(struct load *load)
     free(data);
     if (packet)
         load->packets = malloc(load->packet_len * (size_t)load->options->depth);
-    if (load->packets) {
+    if (packet && load->packets) {
         for (int64_t i = 0; i < load->options->depth; i++)
             memcpy(load->packets + (size_t)i * load->packet_len, packet, load->packet_len);
     }

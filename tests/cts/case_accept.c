@@ -130,9 +130,10 @@ void s39_many_accepts_at_once(void)
     cport_handle *listener = cts_listen(port, &address, &len);
     for (int i = 0; i < COUNT; i++)
         CHECK_EQ(cts_accept(listener, &ops[i], 0), 0);
-    for (unsigned char i = 0; i < COUNT; i++) {
+    for (int i = 0; i < COUNT; i++) {
+        unsigned char number = (unsigned char)i;
         clients[i] = connect_to(&address, len);
-        cts_sock_send_all(clients[i], &i, 1);
+        cts_sock_send_all(clients[i], &number, 1);
     }
     for (int i = 0; i < COUNT; i++) {
         unsigned char who = COUNT;
@@ -177,9 +178,10 @@ void s42_one_multishot_accept_takes_many_connections(void)
     cport_port *port = cts_port_open();
     cport_handle *listener = cts_listen(port, &address, &len);
     CHECK_EQ(cts_accept(listener, &op, CPORT_MULTISHOT), 0);
-    for (unsigned char i = 0; i < COUNT; i++) {
+    for (int i = 0; i < COUNT; i++) {
+        unsigned char number = (unsigned char)i;
         clients[i] = connect_to(&address, len);
-        cts_sock_send_all(clients[i], &i, 1);
+        cts_sock_send_all(clients[i], &number, 1);
         if (i % 3 == 0)
             cts_settle(port);
     }

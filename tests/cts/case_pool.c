@@ -320,12 +320,13 @@ void pool_takes_buffers_back_from_other_threads(void)
     cport_bufs *pool;
     cport_op op = {0};
     cts_pair pair;
-    size_t at = 0, end = 0;
+    size_t at = 0;
     cport_port *port = cts_port_open();
     cts_pair_open(port, &pair);
     CHECK_EQ(cts_bufs_open(port, 10, COUNT, &pool), 0);
-    for (int round = 0; round < ROUNDS; round++, end = at) {
-        for (end = at + 10 * COUNT; at < end;) {
+    for (int round = 0; round < ROUNDS; round++) {
+        size_t end = at + 10 * COUNT;
+        while (at < end) {
             unsigned n = 0;
             if (at + 10 * COUNT == end)
                 send_stream(&pair, at, 10 * COUNT);

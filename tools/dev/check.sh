@@ -33,17 +33,18 @@ check_format()
 
 check_tidy()
 {
-    printf '%s\0' "${compiled[@]}" | xargs -0 -n 1 -P "$jobs" clang-tidy --quiet -p "$build" 2>&1 |
+    printf '%s\0' "${compiled[@]}" | xargs -0 -n 1 -P "$jobs" clang-tidy --quiet -p "$build" \
+        --extra-arg=-include --extra-arg="$PWD/tools/dev/analysis.h" 2>&1 |
         { grep -vE '^[0-9]+ warnings? (generated|treated)' || true; }
 }
 
-# Only what cppcheck is sure of, and nothing about the system's headers, which it does not read.
+# Only what cppcheck is sure of.
 check_cppcheck()
 {
     mkdir -p "$build/cppcheck"
     cppcheck --project="$build/compile_commands.json" -j "$jobs" --quiet --std=c11 --error-exitcode=1 \
-        --enable=warning,performance,portability --inline-suppr --library=tools/dev/cppcheck.cfg --cppcheck-build-dir="$build/cppcheck" \
-        --suppress=missingIncludeSystem --suppress=internalAstError --suppress=legacyUninitvar
+        --enable=warning,performance,portability --inline-suppr --library=tools/dev/cppcheck.cfg \
+        --cppcheck-build-dir="$build/cppcheck" --suppressions-list=tools/dev/cppcheck.suppressions
 }
 
 # none PATTERN WHY FILE...: no line may match; prints those that do.
