@@ -8,6 +8,8 @@
 #ifndef CPORT_PORT_H
 #define CPORT_PORT_H
 
+#include <assert.h>
+
 #include "backend.h"
 #include "bufs.h"
 #include "handle.h"
@@ -31,6 +33,7 @@ static inline bool harvest_full(const struct harvest *out)
 static inline void harvest_put(
     struct harvest *out, struct op *op, uintptr_t key, int64_t result, uint32_t flags, uint32_t aux)
 {
+    assert(out && !harvest_full(out));
     out->ev[out->n++] = (cport_event){(cport_op *)(void *)op, key, result, flags, aux};
 }
 
