@@ -3,13 +3,16 @@
 
 #include <stdlib.h>
 
-/* Much shorter than what is waited for below: an engine that heeds it ends the operation with an error. */
+/* Much shorter than what is waited for below: an engine that heeds it ends the operation with an error. Without a timeout, an
+ * engine that blocks does so for good. */
 #define SHORT_MS 10
 
-static void set_mode(cport_os_handle s, bool nonblocking)
+#define MODES    4
+
+static void set_mode(cport_os_handle s, int mode)
 {
-    cts_sock_nonblocking(s, nonblocking);
-    io_sock_timeouts(s, SHORT_MS);
+    cts_sock_nonblocking(s, mode % 2 != 0);
+    io_sock_timeouts(s, mode / 2 ? SHORT_MS : 0);
 }
 
 /* Nothing may come for longer than the socket's timeouts. */
@@ -22,7 +25,7 @@ static void check_patient(cport_port *port, const cport_op *op)
 
 void s38_receives_heed_no_mode_and_no_timeout(void)
 {
-    for (int nonblocking = 0; nonblocking < 2; nonblocking++) {
+    for (int mode = 0; mode < MODES; mode++) {
         unsigned char data[8];
         cport_os_handle mine;
         cport_op op[3] = {0};
@@ -30,7 +33,7 @@ void s38_receives_heed_no_mode_and_no_timeout(void)
         cport_port *port = cts_port_open();
         pair.port = port;
         cts_sock_pair(&mine, &pair.peer);
-        set_mode(mine, nonblocking);
+        set_mode(mine, mode);
         pair.a = cts_attach(port, mine, CTS_KEY_A);
         CHECK_EQ(cts_recv(pair.a, &op[0], NULL, 0, 0), 0);
         CHECK_EQ(cts_recv(pair.a, &op[1], data, 8, CPORT_RECV_ALL), 0);
@@ -51,7 +54,7 @@ void s38_receives_heed_no_mode_and_no_timeout(void)
 
 void s38_pooled_receives_heed_no_mode_and_no_timeout(void)
 {
-    for (int nonblocking = 0; nonblocking < 2; nonblocking++) {
+    for (int mode = 0; mode < MODES; mode++) {
         cport_os_handle mine;
         cport_op op = {0};
         cport_bufs *pool;
@@ -59,7 +62,7 @@ void s38_pooled_receives_heed_no_mode_and_no_timeout(void)
         cport_port *port = cts_port_open();
         pair.port = port;
         cts_sock_pair(&mine, &pair.peer);
-        set_mode(mine, nonblocking);
+        set_mode(mine, mode);
         pair.a = cts_attach(port, mine, CTS_KEY_A);
         CHECK_EQ(cts_bufs_open(port, 64, 4, &pool), 0);
         CHECK_EQ(cts_recv_pooled(pair.a, &op, pool, CPORT_MULTISHOT), 0);
@@ -80,7 +83,7 @@ void s38_pooled_receives_heed_no_mode_and_no_timeout(void)
 void s38_sends_heed_no_mode_and_no_timeout(void)
 {
     unsigned char *data = io_stream(MIB);
-    for (int nonblocking = 0; nonblocking < 2; nonblocking++) {
+    for (int mode = 0; mode < MODES; mode++) {
         cport_os_handle mine;
         cport_op op[2] = {0};
         io_peer reader;
@@ -88,7 +91,7 @@ void s38_sends_heed_no_mode_and_no_timeout(void)
         cport_port *port = cts_port_open();
         pair.port = port;
         cts_sock_pair(&mine, &pair.peer);
-        set_mode(mine, nonblocking);
+        set_mode(mine, mode);
         cts_sock_buffers(mine, 32 * 1024, 0);
         cts_sock_buffers(pair.peer, 0, 32 * 1024);
         pair.a = cts_attach(port, mine, CTS_KEY_A);
@@ -108,24 +111,24 @@ void s38_sends_heed_no_mode_and_no_timeout(void)
 
 void s38_accepts_heed_no_mode_and_no_timeout(void)
 {
-    for (int mode = 0; mode < 4; mode++) {
+    for (int mode = 0; mode < 2 * MODES; mode++) {
         struct sockaddr_storage address;
         cport_socklen len;
         cport_op op = {0};
         cport_port *port = cts_port_open();
         cport_os_handle raw = cts_sock_listen(16, &address, &len), client = cts_sock_tcp();
-        set_mode(raw, mode % 2);
+        set_mode(raw, mode % MODES);
         cport_handle *listener = cts_attach(port, raw, CTS_KEY_A);
-        CHECK_EQ(cts_accept(listener, &op, mode / 2 ? CPORT_MULTISHOT : 0), 0);
+        CHECK_EQ(cts_accept(listener, &op, mode / MODES ? CPORT_MULTISHOT : 0), 0);
         check_patient(port, &op);
         CHECK(cts_sock_connect(client, (struct sockaddr *)&address, len));
         cport_event ev = cts_next(port, &op);
         CHECK(ev.result >= 0);
         cts_sock_close((cport_os_handle)ev.result);
-        if (mode / 2)
+        if (mode / MODES)
             check_patient(port, &op);
         cts_close_wait(listener, 0);
-        if (mode / 2)
+        if (mode / MODES)
             CHECK_EQ(cts_result(port, &op), CPORT_ECANCELED);
         cts_sock_close(client);
         cts_port_close(port);
@@ -134,14 +137,14 @@ void s38_accepts_heed_no_mode_and_no_timeout(void)
 
 void s38_connects_heed_no_mode_and_no_timeout(void)
 {
-    for (int nonblocking = 0; nonblocking < 2; nonblocking++) {
+    for (int mode = 0; mode < MODES; mode++) {
         struct sockaddr_storage address;
         cport_socklen len;
         cport_os_handle fillers[IO_FILLERS];
         cport_op op = {0};
         cport_port *port = cts_port_open();
         cport_os_handle listener = io_listen_full(&address, &len, fillers), raw = cts_sock_tcp();
-        set_mode(raw, nonblocking);
+        set_mode(raw, mode);
         cport_handle *h = cts_attach(port, raw, CTS_KEY_A);
         CHECK_EQ(cts_connect(h, &op, (struct sockaddr *)&address, len, 0), 0);
         check_patient(port, &op);

@@ -157,6 +157,28 @@ void poll_tells_a_reset_to_every_mask(void)
     cts_port_close(port);
 }
 
+void poll_tells_that_both_directions_have_ended(void)
+{
+    cport_op poll = {0}, op = {0};
+    cts_pair pair;
+    cport_port *port = cts_port_open();
+    for (int before = 0; before < 2; before++) {
+        cts_pair_open(port, &pair);
+        if (before) {
+            CHECK_EQ(cts_poll(pair.a, &poll, CPORT_POLL_HUP), 0);
+            io_check_still_pending(port, &poll);
+        }
+        CHECK_EQ(cts_shutdown(pair.a, &op, CPORT_SHUT_SEND), 0);
+        CHECK_EQ(cts_result(port, &op), 0);
+        cts_pair_close_peer(&pair);
+        if (!before)
+            CHECK_EQ(cts_poll(pair.a, &poll, CPORT_POLL_HUP), 0);
+        CHECK_EQ(cts_result(port, &poll), CPORT_POLL_HUP);
+        cts_pair_close(&pair);
+    }
+    cts_port_close(port);
+}
+
 void poll_takes_any_number_at_once(void)
 {
     enum { COUNT = 20 };
