@@ -12,20 +12,24 @@
 #include "error.h"
 #include "uring.h"
 
-/* The op has ended, but for a cancel that may still be on its way to it. */
-static void op_end(struct uring *u, struct op *op, int64_t result, struct harvest *out)
+/* The op was cancelled and has ended: whether its cancel has, too. */
+static bool cancel_settled(struct uring *u, struct op *op)
 {
-    if (op->bits & OP_CANCELLED) {
-        struct scratch *scratch = scratch_of(op);
-        if (scratch->state & SCRATCH_CANCEL_QUEUED)
-            scratch_remove(&u->cancels, op);
-        if (scratch->state & SCRATCH_CANCEL_SENT) {
-            scratch->state |= SCRATCH_ENDED;
-            op->result = result;
-            return;
-        }
+    struct scratch *scratch = scratch_of(op);
+    if (scratch->state & SCRATCH_CANCEL_QUEUED)
+        scratch_remove(&u->cancels, op);
+    return !(scratch->state & SCRATCH_CANCEL_SENT);
+}
+
+/* The op has ended, but for a cancel that may still be on its way to it. */
+static inline void op_end(struct uring *u, struct op *op, int64_t result, struct harvest *out)
+{
+    if (!(op->bits & OP_CANCELLED) || cancel_settled(u, op)) {
+        handle_op_final(op, result, out);
+        return;
     }
-    handle_op_final(op, result, out);
+    scratch_of(op)->state |= SCRATCH_ENDED;
+    op->result = result;
 }
 
 /* There is more to do for the op, unless somebody has cancelled it meanwhile. */

@@ -153,7 +153,7 @@ static void sqe_fill(struct io_uring_sqe *sqe, struct op *op)
     }
 }
 
-void submit_op(struct uring *u, struct op *op)
+static inline void op_queue(struct uring *u, struct op *op)
 {
     struct scratch *scratch = scratch_of(op);
     struct io_uring_sqe *sqe = sq_next(u);
@@ -165,6 +165,11 @@ void submit_op(struct uring *u, struct op *op)
     scratch->tag = DATA_OP;
     sqe_fill(sqe, op);
     sqe->user_data = (uintptr_t)op | scratch->tag;
+}
+
+void submit_op(struct uring *u, struct op *op)
+{
+    op_queue(u, op);
 }
 
 void submit_cancel(struct uring *u, struct op *op)
@@ -217,7 +222,7 @@ int uring_start(struct op *op)
     if (op->kind == OP_SHUTDOWN)
         return shutdown_now(op);
     scratch_of(op)->state = 0;
-    submit_op(op->handle->port->engine, op);
+    op_queue(op->handle->port->engine, op);
     return START_PENDING;
 }
 

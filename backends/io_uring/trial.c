@@ -33,8 +33,8 @@ static bool trial_completion(struct uring *u, int64_t wait_ns, struct io_uring_c
     }
 }
 
-/* On the eventfd: a kernel that knows of multishot accept says that this is no socket; one that does not says EINVAL before it
- * looks. The poll that uring_wake needs is armed with the same call; a kernel without refuses that. */
+/* On the eventfd: a kernel that does not know of multishot accept says EINVAL before it looks; one that does says that this is no
+ * socket, or that there is no descriptor left. The poll that uring_wake needs is armed with the same call; a kernel without refuses that. */
 int trial_accept(struct uring *u)
 {
     ring_arm_wake(u);
@@ -50,7 +50,7 @@ int trial_accept(struct uring *u)
         if (!trial_completion(u, TRIAL_WAIT_NS, &cqe) || cqe.user_data == DATA_WAKE)
             return CPORT_ENOTSUP;
     } while (cqe.user_data != DATA_TRIAL);
-    if (cqe.res == -ENOTSOCK)
+    if (cqe.res != -EINVAL)
         u->port->caps |= CPORT_CAP_MULTISHOT_ACCEPT & u->port->allow_caps;
     return 0;
 }
