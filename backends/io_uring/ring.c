@@ -173,11 +173,30 @@ static void ring_tune(struct uring *u)
         u->ring.sq.array[i] = i;
 }
 
+/* The thread sanitizer does not see liburing's own system calls: a ring that is mapped where another thread's has been would look
+ * like a race between the two. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define URING_TSAN
+#endif
+#elif defined(__SANITIZE_THREAD__)
+#define URING_TSAN
+#endif
+#ifdef URING_TSAN
+static _Atomic unsigned rings_unmapped;
+#define ring_will_unmap() atomic_fetch_add_explicit(&rings_unmapped, 1, memory_order_release)
+#define ring_has_mapped() (void)atomic_load_explicit(&rings_unmapped, memory_order_acquire)
+#else
+#define ring_will_unmap() ((void)0)
+#define ring_has_mapped() ((void)0)
+#endif
+
 int ring_open(struct uring *u, char *reason, size_t reason_size)
 {
     int r = ring_setup(u, reason, reason_size);
     if (r < 0)
         return r;
+    ring_has_mapped();
     if (!kernel_is_enough(u)) {
         r = refuse(reason, reason_size, "this kernel's io_uring is too old");
         goto fail_ring;
@@ -201,12 +220,14 @@ int ring_open(struct uring *u, char *reason, size_t reason_size)
 fail_wake:
     close(u->wake_fd);
 fail_ring:
+    ring_will_unmap();
     io_uring_queue_exit(&u->ring);
     return r;
 }
 
 void ring_close(struct uring *u)
 {
+    ring_will_unmap();
     io_uring_queue_exit(&u->ring);
     close(u->wake_fd);
 }
