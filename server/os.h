@@ -34,8 +34,9 @@ uint64_t sys_descriptors_max(void);
 /* True: listeners that share a port share its connections. */
 bool sys_listeners_balance(void);
 
-/* The request to stop: SIGINT, SIGTERM, a console event, or sys_stop_request from any thread. sys_stop_prepare goes before
- * any thread is started. After sys_stop_wait has returned, a second request ends the process at once. */
+/* The request to stop: SIGINT, SIGTERM; on Windows a console event or the event named cport-server-stop-PID; and
+ * sys_stop_request from any thread. sys_stop_prepare goes before any thread is started. After sys_stop_wait has
+ * returned, a second signal or console event ends the process at once. */
 void sys_stop_prepare(void);
 void sys_stop_wait(void);
 void sys_stop_request(void);

@@ -112,7 +112,10 @@ static BOOL WINAPI console_event(DWORD event)
 
 void sys_stop_prepare(void)
 {
-    stop_gate = sys_gate_new();
+    /* A gate with a name: a process that has no console to press Ctrl-C at is stopped by setting this event. */
+    char name[64];
+    snprintf(name, sizeof(name), "cport-server-stop-%lu", GetCurrentProcessId());
+    stop_gate = (struct sys_gate *)CreateEventA(NULL, TRUE, FALSE, name);
     if (stop_gate)
         SetConsoleCtrlHandler(console_event, TRUE);
 }

@@ -38,6 +38,19 @@ static HANDLE errors_file(SECURITY_ATTRIBUTES *inherited)
         inherited, CREATE_ALWAYS, FILE_ATTRIBUTE_TEMPORARY | FILE_FLAG_DELETE_ON_CLOSE, NULL);
 }
 
+/* A child ends with us, however we end: the job closes with its last handle, ours, and takes along who is in it. */
+static void join_job(HANDLE process)
+{
+    static HANDLE job;
+    if (!job) {
+        JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits = {
+            .BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE};
+        job = CreateJobObjectW(NULL, NULL);
+        SetInformationJobObject(job, JobObjectExtendedLimitInformation, &limits, sizeof(limits));
+    }
+    AssignProcessToJobObject(job, process);
+}
+
 struct child *child_start(const char *const *argv)
 {
     SECURITY_ATTRIBUTES inherited = {.nLength = sizeof(inherited), .bInheritHandle = TRUE};
@@ -55,12 +68,12 @@ struct child *child_start(const char *const *argv)
         .hStdOutput = write_end,
         .hStdError = child->errors};
     PROCESS_INFORMATION process;
-    BOOL started = CreateProcessA(
-        NULL, line, NULL, NULL, TRUE, CREATE_NEW_PROCESS_GROUP, NULL, NULL, &startup, &process);
+    BOOL started = CreateProcessA(NULL, line, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &process);
     CloseHandle(write_end);
     if (!started)
         goto close_pipe;
     CloseHandle(process.hThread);
+    join_job(process.hProcess);
     free(line);
     child->process = process.hProcess;
     child->id = process.dwProcessId;
@@ -84,9 +97,16 @@ bool child_line(struct child *child, char *line, size_t size)
     return true;
 }
 
+/* Where there is no console, as in most test runs, Ctrl-Break reaches nobody: the server's named event does. */
 void child_stop(struct child *child)
 {
-    GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, child->id);
+    char name[64];
+    snprintf(name, sizeof(name), "cport-server-stop-%lu", child->id);
+    HANDLE stop = OpenEventA(EVENT_MODIFY_STATE, FALSE, name);
+    if (!stop)
+        return;
+    SetEvent(stop);
+    CloseHandle(stop);
 }
 
 /* An exit code of its own, by which child_wait tells a kill. */

@@ -23,7 +23,7 @@ struct child *child_start(const char *const *argv);
 /* The next line of its output, without its end. False: the output has ended. */
 bool child_line(struct child *child, char *line, size_t size);
 
-/* Asks it to stop: SIGTERM, or Ctrl-Break on its console. */
+/* Asks it to stop: SIGTERM, or the named event of a cport-server. */
 void child_stop(struct child *child);
 void child_kill(struct child *child);
 
