@@ -103,6 +103,27 @@ static void by_recv(rig *r, const partition *p, frames *f)
     }
 }
 
+static void by_recvv(rig *r, const partition *p, frames *f)
+{
+    for (unsigned at = 0, sent = 0; at < p->len;) {
+        unsigned char data[256];
+        cport_buf bufs[3] = {{.base = data, .len = 2}, {.base = data + 2, .len = 1},
+            {.base = data + 3, .len = sizeof data - 3}};
+        if (r->ahead)
+            CHECK_EQ(cts_recvv(r->pair.a, &r->op, bufs, 3, 0), 0);
+        if (at == sent) {
+            send_segment(r, p, at);
+            sent = segment_end(p, at);
+        }
+        if (!r->ahead)
+            CHECK_EQ(cts_recvv(r->pair.a, &r->op, bufs, 3, 0), 0);
+        int64_t n = cts_result(r->port, &r->op);
+        CHECK(n > 0 && at + (unsigned)n <= sent);
+        frames_add(f, data, (size_t)n);
+        at += (unsigned)n;
+    }
+}
+
 /* All segments go into one receive; between them the engine gets to see each. */
 static void send_into_one(rig *r, const partition *p, unsigned at)
 {
@@ -242,6 +263,11 @@ static void every_two_cuts(receive_partition receive)
 void s34_every_partition_by_recv(void)
 {
     every_subset(by_recv);
+}
+
+void s34_every_partition_by_recvv(void)
+{
+    every_subset(by_recvv);
 }
 
 void s34_every_partition_by_recv_all(void)
