@@ -101,25 +101,15 @@ void a_single_port_serves_its_owner_alone(void)
     cts_port_close(t.port);
 }
 
-/* What one thread's port had mapped, another's may map again: the thread sanitizer does not see the system calls
- * between, and has to be shown that they are in order. */
-static cts_mutex mapping_lock = CTS_MUTEX_INIT;
-
 /* A port that is opened on one thread can be given up there and the next one opened elsewhere. */
 static void open_and_close(void *arg)
 {
     (void)arg;
     cport_op op = {0};
-    cts_lock(&mapping_lock);
     cport_port *port = cts_port_open();
-    cts_unlock(&mapping_lock);
-    for (int i = 0; i < 100; i++) {
-        CHECK_EQ(cts_post(port, &op, 0, i), 0);
-        CHECK_EQ(cts_result(port, &op), i);
-    }
-    cts_lock(&mapping_lock);
+    CHECK_EQ(cts_post(port, &op, 0, 6), 0);
+    CHECK_EQ(cts_result(port, &op), 6);
     cts_port_close(port);
-    cts_unlock(&mapping_lock);
 }
 
 void each_thread_may_own_a_port(void)
