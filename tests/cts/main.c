@@ -94,9 +94,10 @@ static void run_entry(void **state)
 
 static int run_case(const char *config, const case_entry *entry)
 {
-    cts_case_begin(config, entry->name);
+    /* Before the case begins: its handle, where a thread has one, is not the case's. */
     cts_thread *watchdog = cts_thread_start(watch_case, NULL, 0);
     cts_thread_count(-1); /* it does not hinder an ordinary failure */
+    cts_case_begin(config, entry->name);
     struct CMUnitTest test = {entry->name, run_entry, NULL, NULL, (void *)(uintptr_t)entry};
     int failed = _cmocka_run_group_tests(config, &test, 1, NULL, NULL);
     if (failed != 0)

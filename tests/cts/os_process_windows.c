@@ -6,11 +6,26 @@
 #include <stdlib.h>
 #include <windows.h>
 
+/* Wine says that every process has 0 handles. They are small multiples of 4, the lowest free one is the next to be given
+ * away, and so all are found before a long row of numbers that are none. */
+static unsigned count_handles(void)
+{
+    unsigned count = 0;
+    DWORD flags;
+    for (uintptr_t value = 4, last = 0; value < last + 2048; value += 4) {
+        if (GetHandleInformation((HANDLE)value, &flags)) {
+            count++;
+            last = value;
+        }
+    }
+    return count;
+}
+
 unsigned cts_descriptors_open(void)
 {
     DWORD count = 0;
     CHECK(GetProcessHandleCount(GetCurrentProcess(), &count));
-    return count;
+    return count > 0 ? count : count_handles();
 }
 
 cport_os_handle cts_file_open(void)
@@ -62,6 +77,8 @@ void cts_os_start(void)
 {
     WSADATA data;
     CHECK_EQ(WSAStartup(MAKEWORD(2, 2), &data), 0);
+    OutputDebugStringA(
+        "cts\n"); /* as CMocka does: what that opens the first time is no case's leak */
     SetErrorMode(
         SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX); /* a crash must not wait for a click */
 }
