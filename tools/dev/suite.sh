@@ -14,7 +14,7 @@ suite_packages()
     for package in "${packages_build[@]}"; do wanted[$package]=1; done
     for stage in "$@"; do
         case $stage in
-        clang | fuzz) for package in "${packages_clang[@]}"; do wanted[$package]=1; done ;;
+        clang | fuzz | wine) for package in "${packages_clang[@]}"; do wanted[$package]=1; done ;;
         bench) for package in "${packages_bench[@]}"; do wanted[$package]=1; done ;;
         check) for package in "${packages_check[@]}"; do wanted[$package]=1; done ;;
         esac
