@@ -6,11 +6,7 @@ else()
     set(cport_on_linux OFF)
 endif()
 
-set(cport_have_io_uring ${cport_on_linux})
-if(NOT EXISTS "${PROJECT_SOURCE_DIR}/backends/io_uring/engine.c")
-    set(cport_have_io_uring OFF)
-endif()
-option(CPORT_WITH_IO_URING "Build the io_uring backend (Linux)" ${cport_have_io_uring})
+option(CPORT_WITH_IO_URING "Build the io_uring backend (Linux)" ${cport_on_linux})
 option(CPORT_WITH_EPOLL "Build the epoll backend (Linux)" ${cport_on_linux})
 option(CPORT_WITH_IOCP "Build the I/O completion port backend (Windows)" ${WIN32})
 

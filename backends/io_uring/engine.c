@@ -68,7 +68,7 @@ static int uring_poll(struct cport_port *port, struct harvest *out, int64_t wait
     int r = ring_enter(u, wait, harvest_full(out) ? 0 : IORING_ENTER_GETEVENTS, wait_ns);
     port_count(port, &port->stats.system_waits);
     uring_reap(u, out);
-    /* Too many completions or too little memory for now: what was not taken is submitted again by the next poll. */
+    /* Too many completions or too little memory at the moment: what was not taken is submitted again by the next poll. */
     if (r >= 0 || r == -EINTR || r == -ETIME || r == -EAGAIN || r == -EBUSY)
         return 0;
     return error_from_errno(-r);

@@ -75,7 +75,7 @@ stage_engines()
 {
     local engine
     for engine in IO_URING EPOLL; do
-        cmake --preset shared -B "build/without-$engine" -D "CPORT_WITH_$engine=OFF" -D CPORT_TESTS=OFF
+        cmake --fresh --preset shared -B "build/without-$engine" -D "CPORT_WITH_$engine=OFF" -D CPORT_TESTS=OFF
         cmake --build "build/without-$engine" -j "$jobs" --target cport
     done
 }
