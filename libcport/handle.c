@@ -58,12 +58,6 @@ static void dir_remove(struct dir *d, struct op *op)
         d->tail = before;
 }
 
-static void polls_add(struct cport_handle *h, struct op *op)
-{
-    op->next = h->polls;
-    h->polls = op;
-}
-
 static void polls_remove(struct cport_handle *h, struct op *op)
 {
     struct op **link = &h->polls;
@@ -233,7 +227,7 @@ void handle_accept_resume(struct op *op)
 }
 
 /* A submit that will have no event through the engine: refused, or done already. */
-static int submit_ended(struct cport_handle *h, struct op *op, int r)
+static inline int submit_ended(struct cport_handle *h, struct op *op, int r)
 {
     op_release(h->port, op);
     if (r == START_DONE && !(op->flags & CPORT_INLINE_OK)) {
@@ -246,34 +240,51 @@ static int submit_ended(struct cport_handle *h, struct op *op, int r)
     return r;
 }
 
-int handle_submit(struct cport_handle *h, struct dir *d, struct op *op)
+static void op_reset(struct cport_handle *h, struct op *op)
 {
-    struct cport_port *port = h->port;
-    int r = START_PENDING;
     op->handle = h;
     op->event_flags = 0;
     op->aux = 0;
     op->transferred = 0;
+}
 
+int handle_submit(struct cport_handle *h, struct dir *d, struct op *op)
+{
+    struct cport_port *port = h->port;
+    int r = START_PENDING;
+    op_reset(h, op);
     if (port->shared)
         lock_acquire(&h->lock);
     if (h->state != HANDLE_OPEN)
         r = CPORT_ECANCELED;
-    else if (d && d->head)
+    else if (d->head)
         op_set_state(op, OP_QUEUED);
     else
         r = op_start(port, op);
-    if (r != START_PENDING) {
-        r = submit_ended(h, op, r);
-    } else {
-        if (d)
-            dir_append(d, op);
-        else
-            polls_add(h, op);
+    if (r == START_PENDING) {
+        dir_append(d, op);
         h->pending++;
+    } else {
+        r = submit_ended(h, op, r);
     }
     if (port->shared)
         lock_release(&h->lock);
+    return r;
+}
+
+int handle_submit_poll(struct cport_handle *h, struct op *op)
+{
+    op_reset(h, op);
+    handle_lock(h);
+    int r = h->state == HANDLE_OPEN ? op_start(h->port, op) : CPORT_ECANCELED;
+    if (r == START_PENDING) {
+        op->next = h->polls;
+        h->polls = op;
+        h->pending++;
+    } else {
+        r = submit_ended(h, op, r);
+    }
+    handle_unlock(h);
     return r;
 }
 

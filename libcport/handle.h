@@ -69,8 +69,9 @@ void handle_accept_starved(struct op *op, int error, uint32_t raw, struct harves
 /* The descriptor is closed: the close op's event, then the handle is free. */
 void handle_closed(struct cport_handle *h, struct harvest *out);
 
-/* For the core's own files. Submit takes an op whose kind, flags and arguments are set, and its direction: NULL for polls. */
+/* For the core's own files. Submit takes an op whose kind, flags and arguments are set, and its direction. */
 int handle_submit(struct cport_handle *h, struct dir *d, struct op *op);
+int handle_submit_poll(struct cport_handle *h, struct op *op);
 int handle_cancel(struct op *op);
 /* The pause of an accept is over (state OP_RESUMED): start it again. */
 void handle_accept_resume(struct op *op);

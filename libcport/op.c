@@ -184,7 +184,7 @@ int cport_poll(cport_handle *h, cport_op *public_op, uint32_t mask)
     if (r < 0)
         return r;
     op->poll_mask = mask;
-    return handle_submit(h, NULL, op);
+    return handle_submit_poll(h, op);
 }
 
 int cport_cancel(cport_op *public_op)

@@ -113,8 +113,10 @@ int ring_enter(struct uring *u, unsigned min_complete, unsigned flags, int64_t w
     unsigned pending = sq_pending(u);
     /* release: the kernel reads the requests behind the tail. */
     io_uring_smp_store_release(u->ring.sq.ktail, u->ring.sq.sqe_tail);
-    return io_uring_enter2(u->enter_fd, pending, min_complete,
+    int r = io_uring_enter2(u->enter_fd, pending, min_complete,
         u->enter_flags | IORING_ENTER_EXT_ARG | flags, (sigset_t *)(void *)&arg, sizeof(arg));
+    u->room = u->ring.sq.ring_entries - sq_pending(u);
+    return r;
 }
 
 void ring_arm_wake(struct uring *u)
@@ -169,6 +171,7 @@ static void ring_tune(struct uring *u)
     if ((u->port->allow_caps & CPORT_CAP_BUFFER_RINGS) && buf_ring_probe(u) == 0)
         u->port->caps |= CPORT_CAP_BUFFER_RINGS;
     /* Slots are used in their own order, for ever. */
+    u->room = u->ring.sq.ring_entries;
     for (unsigned i = 0; i < u->ring.sq.ring_entries; i++)
         u->ring.sq.array[i] = i;
 }

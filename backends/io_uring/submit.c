@@ -36,6 +36,14 @@ void scratch_remove(struct scratch_queue *q, struct op *op)
         q->tail = before;
 }
 
+/* A poll on behalf of the op. */
+static void sqe_ready(struct io_uring_sqe *sqe, struct op *op, uint32_t events)
+{
+    scratch_of(op)->tag = DATA_READY;
+    sqe_poll(sqe, op->handle->fd, events);
+    sqe->user_data |= DATA_READY;
+}
+
 /* The rest of a transfer of one piece. */
 static void sqe_plain(struct io_uring_sqe *sqe, uint8_t opcode, const struct op *op)
 {
@@ -64,8 +72,7 @@ static void sqe_pieces(struct io_uring_sqe *sqe, uint8_t opcode, struct op *op)
 static void sqe_recv(struct io_uring_sqe *sqe, struct op *op)
 {
     if (op->io.len == 0) {
-        sqe_poll(sqe, op->handle->fd, POLLIN | POLLRDHUP);
-        scratch_of(op)->tag = DATA_READY;
+        sqe_ready(sqe, op, POLLIN | POLLRDHUP);
         return;
     }
     if (op->kind == OP_RECV)
@@ -83,8 +90,7 @@ static void sqe_recv_pooled(struct io_uring_sqe *sqe, struct op *op)
     const struct cport_bufs *pool = op->io.pool;
     struct scratch *scratch = scratch_of(op);
     if (!pool->engine) {
-        sqe_poll(sqe, op->handle->fd, POLLIN | POLLRDHUP);
-        scratch->tag = DATA_READY;
+        sqe_ready(sqe, op, POLLIN | POLLRDHUP);
         return;
     }
     sqe->opcode = IORING_OP_RECV;
@@ -139,8 +145,7 @@ static void sqe_fill(struct io_uring_sqe *sqe, struct op *op)
         sqe->msg_flags = MSG_NOSIGNAL | MSG_WAITALL;
         break;
     case OP_POLL:
-        sqe_poll(sqe, op->handle->fd, events_of(op->poll_mask));
-        scratch_of(op)->tag = DATA_READY;
+        sqe_ready(sqe, op, events_of(op->poll_mask));
         break;
     case OP_CLOSE:
         sqe->opcode = IORING_OP_CLOSE;
@@ -156,15 +161,15 @@ static void sqe_fill(struct io_uring_sqe *sqe, struct op *op)
 static inline void op_queue(struct uring *u, struct op *op)
 {
     struct scratch *scratch = scratch_of(op);
+    scratch->tag = DATA_OP;
     struct io_uring_sqe *sqe = sq_next(u);
     if (!sqe) {
         scratch->state |= SCRATCH_BACKLOG;
         scratch_push(&u->backlog, op);
         return;
     }
-    scratch->tag = DATA_OP;
+    sqe->user_data = (uintptr_t)op;
     sqe_fill(sqe, op);
-    sqe->user_data = (uintptr_t)op | scratch->tag;
 }
 
 void submit_op(struct uring *u, struct op *op)

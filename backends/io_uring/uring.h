@@ -55,9 +55,10 @@ struct scratch_queue {
 struct uring {
     struct io_uring
         ring; /* liburing's view of the shared memory; our own tail is ring.sq.sqe_tail */
-    struct cport_port *port; /* constant after open, as are the next four */
+    struct cport_port *port; /* constant after open, as are enter_fd, enter_flags and wake_fd */
     unsigned enter_fd;       /* the ring's descriptor, or its registered index */
     unsigned enter_flags;    /* for every io_uring_enter */
+    unsigned room;           /* free places in the submission queue, as of the last enter */
     int wake_fd;             /* eventfd, written by uring_wake and never read */
     bool wake_by_message; /* the kernel sends messages to rings without one of the sender's own */
     bool wake_unarmed;    /* the poll of wake_fd ended, and there was no place to arm it again */
@@ -94,9 +95,7 @@ static inline bool cq_needs_enter(const struct uring *u)
 /* Whether there is room for a request; a full queue is submitted to make some. */
 static inline bool sq_room(struct uring *u)
 {
-    if (sq_pending(u) < u->ring.sq.ring_entries)
-        return true;
-    return ring_enter(u, 0, 0, 0) > 0 && sq_pending(u) < u->ring.sq.ring_entries;
+    return u->room || (ring_enter(u, 0, 0, 0) > 0 && u->room);
 }
 
 /* The next request, zeroed, or NULL. It must be filled before anything else is asked of the ring. */
@@ -104,6 +103,7 @@ static inline struct io_uring_sqe *sq_next(struct uring *u)
 {
     if (!sq_room(u))
         return NULL;
+    u->room--;
     struct io_uring_sqe *sqe = &u->ring.sq.sqes[u->ring.sq.sqe_tail++ & u->ring.sq.ring_mask];
     memset(sqe, 0, sizeof(*sqe));
     return sqe;

@@ -6,13 +6,10 @@
 
 #define EVENTS_MAX 256
 
-int cport_peer_check(const char *what, int result)
+PEER_NORETURN void cport_peer_fail(const char *what, int error)
 {
-    if (result < 0) {
-        fprintf(stderr, "peer: %s: %s\n", what, cport_strerror(result));
-        exit(1);
-    }
-    return result;
+    fprintf(stderr, "peer: %s: %s\n", what, cport_strerror(error));
+    exit(1);
 }
 
 void cport_peer_closed(void *connection)

@@ -11,7 +11,15 @@ PEER_NORETURN void cport_peer_serve(void (*opened)(cport_port *port),
     void (*connection)(cport_port *port, cport_os_handle fd),
     void (*event)(const cport_event *event));
 
-int cport_peer_check(const char *what, int result);
+PEER_NORETURN void cport_peer_fail(const char *what, int error);
+
+static inline int cport_peer_check(const char *what, int result)
+{
+    if (result < 0)
+        cport_peer_fail(what, result);
+    return result;
+}
+
 /* After a connection's close event: frees it and counts it out. */
 void cport_peer_closed(void *connection);
 
