@@ -144,6 +144,7 @@ stage_wine()
 {
     tools/mingw/setup
     preset_build mingw
+    preset_build release cport-server cport-cli # the other side of a test across systems
     trap tools/mingw/stop-wine EXIT
     labels_test mingw unit cts example server
 }

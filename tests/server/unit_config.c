@@ -1,0 +1,101 @@
+/* The command line: defaults, units, limits, and the first thing that is wrong. */
+#include "check.h"
+#include "config.h"
+
+#include <cport/cport.h>
+
+#define WORDS_MAX 8
+
+static bool parse(struct config *config, char error[CONFIG_ERROR_BYTES], const char *const *words)
+{
+    char *argv[WORDS_MAX + 1] = {(char *)(uintptr_t) "cport-server"};
+    int argc = 1;
+    for (; *words; words++)
+        argv[argc++] = (char *)(uintptr_t)*words;
+    error[0] = '\0';
+    return config_parse(argc, argv, config, error);
+}
+#define PARSE(...)              parse(&config, error, (const char *const[]){__VA_ARGS__, NULL})
+#define SETS(field, value, ...) assert_true(PARSE(__VA_ARGS__) && config.field == (value))
+
+static void defaults_hold_without_options(void **state)
+{
+    (void)state;
+    struct config config;
+    char error[CONFIG_ERROR_BYTES];
+    assert_true(parse(&config, error, (const char *const[]){NULL}));
+    assert_string_equal(config.host, "127.0.0.1");
+    assert_int_equal(config.tcp_port, 9999);
+    assert_int_equal(config.workers, 0);
+    assert_int_equal(config.backend, CPORT_BACKEND_AUTO);
+    assert_int_equal(config.max_frame, 1 << 20);
+    assert_int_equal(config.preface_timeout_ns, INT64_C(6000000000));
+    assert_false(config.help || config.version);
+}
+
+static void values_have_units(void **state)
+{
+    (void)state;
+    struct config config;
+    char error[CONFIG_ERROR_BYTES];
+    SETS(max_frame, 4096, "--max-frame", "4096");
+    SETS(max_frame, 4096, "--max-frame=4K");
+    SETS(memory, INT64_C(3) << 30, "--memory", "3G");
+    SETS(write_timeout_ns, INT64_C(250000000), "--write-timeout", "250ms");
+    SETS(write_timeout_ns, INT64_C(2000000000), "--write-timeout", "2");
+    SETS(write_timeout_ns, INT64_C(120000000000), "--write-timeout", "2m");
+    SETS(write_timeout_ns, INT64_C(3600000000000), "--write-timeout=1h");
+    SETS(drain_timeout_ns, 0, "--drain-timeout", "0");
+    SETS(workers, 7, "--workers", "3", "--workers", "7"); /* the last one counts */
+    SETS(backend, CPORT_BACKEND_EPOLL, "--backend", "epoll");
+    SETS(acceptor, ACCEPTOR_ONE, "--acceptor=one");
+    assert_true(PARSE("--version") && config.version);
+}
+
+static void addresses_are_taken_apart(void **state)
+{
+    (void)state;
+    struct config config;
+    char error[CONFIG_ERROR_BYTES];
+    assert_true(PARSE("--listen", "[::1]:80"));
+    assert_string_equal(config.host, "[::1]");
+    assert_int_equal(config.tcp_port, 80);
+    assert_true(PARSE("--listen", "*:0"));
+    assert_int_equal(config.tcp_port, 0);
+    assert_false(PARSE("--listen", "localhost:80"));
+    assert_false(PARSE("--listen", "127.0.0.1:"));
+    assert_false(PARSE("--listen", "127.0.0.1:80x"));
+    assert_false(PARSE("--listen", "127.0.0.1:65536"));
+    assert_false(PARSE("--listen", ""));
+    assert_non_null(strstr(error, "--listen"));
+}
+
+static void wrong_values_change_nothing(void **state)
+{
+    (void)state;
+    struct config config = {.workers = 77};
+    char error[CONFIG_ERROR_BYTES];
+    static const char *const wrong[][2] = {{"--workers", "1025"}, {"--workers", "-1"},
+        {"--workers", ""}, {"--workers", "1K"}, {"--max-frame", "63"}, {"--max-frame", "64M1"},
+        {"--max-frame", "65M"}, {"--memory", "9223372036854775807G"}, {"--memory", "1023K"},
+        {"--preface-timeout", "0"}, {"--preface-timeout", "6x"}, {"--preface-timeout", "s"},
+        {"--backend", "EPOLL"}, {"--nonsense", "1"}, {"-workers", "1"}, {"--", "1"}, {"--=", "1"}};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_false(PARSE(wrong[i][0], wrong[i][1]));
+        assert_string_not_equal(error, "");
+    }
+    assert_false(PARSE("--workers"));
+    assert_false(PARSE("--help=1"));
+    assert_int_equal(config.workers, 77);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_hold_without_options),
+        cmocka_unit_test(values_have_units),
+        cmocka_unit_test(addresses_are_taken_apart),
+        cmocka_unit_test(wrong_values_change_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
