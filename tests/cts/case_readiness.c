@@ -157,6 +157,7 @@ void poll_tells_a_reset_to_every_mask(void)
     cts_port_close(port);
 }
 
+/* Windows tells a hang-up only of connections that were reset. */
 void poll_tells_that_both_directions_have_ended(void)
 {
     cport_op poll = {0}, op = {0};
