@@ -1,5 +1,7 @@
 #include "hist.h"
 
+#include "bits.h"
+
 #include <string.h>
 
 #define SUB_COUNT (1u << HIST_SUB_BITS)
@@ -8,7 +10,7 @@ static unsigned slot_of(uint64_t value)
 {
     if (value < SUB_COUNT)
         return (unsigned)value;
-    unsigned shift = 63u - (unsigned)__builtin_clzll(value) - HIST_SUB_BITS;
+    unsigned shift = bits_highest(value) - HIST_SUB_BITS;
     /* value >> shift lies in [SUB_COUNT, 2 * SUB_COUNT): its leading bit selects the next row of slots. */
     return (shift << HIST_SUB_BITS) + (unsigned)(value >> shift);
 }

@@ -2,7 +2,6 @@
 #include "report.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,22 +37,26 @@ enum option_id {
     OPTION_QUICK
 };
 
-static const struct option long_options[] = {
-    {"peer", required_argument, NULL, OPTION_PEER},
-    {"connections", required_argument, NULL, OPTION_CONNECTIONS},
-    {"size", required_argument, NULL, OPTION_SIZE},
-    {"depth", required_argument, NULL, OPTION_DEPTH},
-    {"rounds", required_argument, NULL, OPTION_ROUNDS},
-    {"seconds", required_argument, NULL, OPTION_SECONDS},
-    {"warmup", required_argument, NULL, OPTION_WARMUP},
-    {"messages", required_argument, NULL, OPTION_MESSAGES},
-    {"server-core", required_argument, NULL, OPTION_SERVER_CORE},
-    {"client-core", required_argument, NULL, OPTION_CLIENT_CORE},
-    {"foreign-max", required_argument, NULL, OPTION_FOREIGN_MAX},
-    {"verify", no_argument, NULL, OPTION_VERIFY},
-    {"json", required_argument, NULL, OPTION_JSON},
-    {"quick", no_argument, NULL, OPTION_QUICK},
-    {NULL, 0, NULL, 0},
+/* Read without getopt_long, which not every C library has. */
+static const struct option {
+    const char *name;
+    enum option_id id;
+    bool has_value;
+} option_table[] = {
+    {"peer", OPTION_PEER, true},
+    {"connections", OPTION_CONNECTIONS, true},
+    {"size", OPTION_SIZE, true},
+    {"depth", OPTION_DEPTH, true},
+    {"rounds", OPTION_ROUNDS, true},
+    {"seconds", OPTION_SECONDS, true},
+    {"warmup", OPTION_WARMUP, true},
+    {"messages", OPTION_MESSAGES, true},
+    {"server-core", OPTION_SERVER_CORE, true},
+    {"client-core", OPTION_CLIENT_CORE, true},
+    {"foreign-max", OPTION_FOREIGN_MAX, true},
+    {"verify", OPTION_VERIFY, false},
+    {"json", OPTION_JSON, true},
+    {"quick", OPTION_QUICK, false},
 };
 
 static int parse_unsigned(const char *text, unsigned min, unsigned max, unsigned *ret_value)
@@ -173,18 +176,47 @@ static int apply(enum option_id id, const char *value, struct options *o)
     return -1;
 }
 
-int options_parse(int argc, char **argv, struct options *options)
+static const struct option *option_find(const char *argument)
 {
-    int id;
-    optind = 1;
-    while ((id = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        if (id == '?' || apply((enum option_id)id, optarg, options) != 0)
+    for (size_t i = 0; i < sizeof option_table / sizeof *option_table; i++) {
+        const char *name = option_table[i].name;
+        size_t length = strlen(name);
+        if (strncmp(argument, "--", 2) == 0 && strncmp(argument + 2, name, length) == 0 &&
+            (argument[2 + length] == '\0' || argument[2 + length] == '='))
+            return &option_table[i];
+    }
+    return NULL;
+}
+
+/* "--name value", "--name=value" or "--name". */
+static int parse_arguments(int argc, char **argv, struct options *o)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *argument = argv[i];
+        const struct option *option = option_find(argument);
+        if (option == NULL) {
+            fprintf(stderr, "unknown: %s\n", argument);
+            return -1;
+        }
+        const char *value = strchr(argument, '=');
+        if (value != NULL)
+            value++;
+        else if (option->has_value)
+            value = argv[++i]; /* NULL at the end */
+        if (option->has_value != (value != NULL)) {
+            fprintf(stderr, "%s takes %s value\n", argument, option->has_value ? "a" : "no");
+            return -1;
+        }
+        if (apply(option->id, value, o) != 0)
             return -1;
     }
-    if (optind < argc) {
-        fprintf(stderr, "unexpected: %s\n", argv[optind]);
+    return 0;
+}
+
+int options_parse(int argc, char **argv, struct options *options)
+{
+    if (parse_arguments(argc, argv, options) != 0)
         return -1;
-    }
     for (const struct peer *p = peer_table; options->peer_count == 0 && p->name != NULL; p++) {
         if (p->is_default && peer_is_built(p) && peer_can_start(p))
             options->peers[options->peer_count++] = p;
