@@ -17,7 +17,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct transport;
+
 struct client_options {
+    const struct transport *transport;
     uint16_t port;
     unsigned connections;
     unsigned depth;
@@ -39,8 +42,11 @@ struct client_result {
     struct hist latency_ns;
 };
 
-/* What carries the load, as the report names it. */
-extern const char client_name[];
+/* What carries the load, by name: "epoll", a hand-written loop, on Linux; "cport", this library, everywhere. NULL: the
+ * one that is preferred here. Returns NULL for a name that is not known here. */
+const struct transport *client_transport(const char *name);
+/* The same for the report, with what it runs on. */
+void client_describe(const struct transport *transport, char *ret_text, size_t size);
 
 /* Returns 0 when every message sent came back; -1, after a message on standard error, otherwise. Blocks. */
 int client_run(const struct client_options *options, struct client_result *ret_result);

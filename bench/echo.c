@@ -29,8 +29,8 @@ static int on_window(void *context, bool is_open)
 {
     struct window *w = context;
     int64_t cpu_ns, busy_ns;
-    if (os_process_cpu_ns(&w->server->process, &cpu_ns) != 0 ||
-        os_cores_busy_ns(w->options->server_core, w->options->client_core, &busy_ns) != 0)
+    if (sys_process_cpu_ns(&w->server->process, &cpu_ns) != 0 ||
+        sys_cores_busy_ns(w->options->server_core, w->options->client_core, &busy_ns) != 0)
         return -1;
     w->server_cpu_ns = is_open ? cpu_ns : cpu_ns - w->server_cpu_ns;
     w->busy_ns = is_open ? busy_ns : busy_ns - w->busy_ns;
@@ -67,7 +67,8 @@ static int measure(const struct options *o, const struct workload *load, const s
     static struct client_result result; /* too large for a stack */
     struct server server;
     struct window window = {.options = o, .server = &server};
-    struct client_options client = {.connections = load->connections,
+    struct client_options client = {.transport = o->transport,
+        .connections = load->connections,
         .depth = load->depth,
         .message_bytes = load->message_bytes,
         .warmup_ns = (int64_t)(o->warmup_seconds * 1e9),
@@ -171,8 +172,9 @@ int command_echo(int argc, char **argv)
     if (options_parse(argc, argv, &o) != 0)
         return 2;
     report_start(&report, "echo"); /* before pinning: it counts the processors */
-    if (os_pin_self(o.client_core) != 0)
+    if (sys_pin_self(o.client_core) != 0)
         return 1;
+    client_describe(o.transport, report.client, sizeof report.client);
     report.seconds = o.messages > 0 ? 0 : o.seconds;
     report.warmup_seconds = o.messages > 0 ? 0 : o.warmup_seconds;
     report.messages = o.messages;

@@ -44,13 +44,14 @@ static int count_instructions(const struct options *o, const struct peer *peer,
     static struct client_result result; /* too large for a stack */
     char path[PATH_BYTES], output[PATH_BYTES + 32];
     struct server server;
-    struct client_options client = {.connections = row->connections,
+    struct client_options client = {.transport = o->transport,
+        .connections = row->connections,
         .depth = row->depth,
         .message_bytes = row->message_bytes,
         .messages_per_connection = per_connection,
         .verify = true};
 
-    if (os_temporary_file(path, sizeof path) != 0)
+    if (sys_temporary_file(path, sizeof path) != 0)
         return -1;
     snprintf(output, sizeof output, "--callgrind-out-file=%s", path);
     const char *prefix[] = {"valgrind", "-q", "--tool=callgrind", output, NULL};
@@ -135,8 +136,9 @@ int command_instructions(int argc, char **argv)
     if (options_parse(argc, argv, &o) != 0)
         return 2;
     report_start(&report, "instructions"); /* before pinning: it counts the processors */
-    if (os_pin_self(o.client_core) != 0)
+    if (sys_pin_self(o.client_core) != 0)
         return 1;
+    client_describe(o.transport, report.client, sizeof report.client);
     report.server_core = o.server_core;
     report.client_core = o.client_core;
     report.verify = true;

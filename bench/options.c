@@ -8,6 +8,7 @@
 
 const char options_help[] =
     "  --peer NAME         a server to measure; again for more (default: see `cport-bench peers`)\n"
+    "  --client NAME       what carries the load: epoll (Linux), cport\n"
     "  --connections LIST  such as 32,256\n"
     "  --size LIST         bytes per message\n"
     "  --depth LIST        messages outstanding per connection\n"
@@ -22,6 +23,7 @@ const char options_help[] =
 
 enum option_id {
     OPTION_PEER,
+    OPTION_CLIENT,
     OPTION_CONNECTIONS,
     OPTION_SIZE,
     OPTION_DEPTH,
@@ -44,6 +46,7 @@ static const struct option {
     bool has_value;
 } option_table[] = {
     {"peer", OPTION_PEER, true},
+    {"client", OPTION_CLIENT, true},
     {"connections", OPTION_CONNECTIONS, true},
     {"size", OPTION_SIZE, true},
     {"depth", OPTION_DEPTH, true},
@@ -128,6 +131,14 @@ static int add_peer(const char *name, struct options *o)
     return 0;
 }
 
+static int choose_client(const char *name, struct options *o)
+{
+    o->transport = client_transport(name);
+    if (o->transport == NULL)
+        fprintf(stderr, "client '%s' is unknown here\n", name);
+    return o->transport != NULL ? 0 : -1;
+}
+
 static void be_quick(struct options *o)
 {
     o->rounds = 1;
@@ -143,6 +154,8 @@ static int apply(enum option_id id, const char *value, struct options *o)
     switch (id) {
     case OPTION_PEER:
         return add_peer(value, o);
+    case OPTION_CLIENT:
+        return choose_client(value, o);
     case OPTION_CONNECTIONS:
         return parse_list(value, 100000, &o->connections);
     case OPTION_SIZE:
@@ -215,6 +228,7 @@ static int parse_arguments(int argc, char **argv, struct options *o)
 
 int options_parse(int argc, char **argv, struct options *options)
 {
+    options->transport = client_transport(NULL);
     if (parse_arguments(argc, argv, options) != 0)
         return -1;
     for (const struct peer *p = peer_table; options->peer_count == 0 && p->name != NULL; p++) {

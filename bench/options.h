@@ -2,6 +2,7 @@
 #ifndef BENCH_OPTIONS_H
 #define BENCH_OPTIONS_H
 
+#include "client.h"
 #include "server.h"
 
 #define OPTIONS_LIST_MAX  16
@@ -15,6 +16,7 @@ struct options_list {
 struct options {
     const struct peer *peers[OPTIONS_PEERS_MAX];
     unsigned peer_count;
+    const struct transport *transport; /* of the client */
     struct options_list connections;
     struct options_list message_bytes;
     struct options_list depths;

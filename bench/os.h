@@ -1,7 +1,7 @@
 /*
- * What the benchmark asks of the operating system: os_posix.c (Linux in the details).
+ * What the benchmark asks of the operating system: os_posix.c (Linux in the details), os_windows.c.
  *
- * Ownership: a process is a plain value of the caller from a successful start to os_process_wait or os_process_kill.
+ * Ownership: a process is a plain value of the caller from a successful start to sys_process_wait or sys_process_kill.
  * Threading: one thread at a time.
  * Returns: 0 or more for success and -1 for failure, after a message on standard error that names the cause.
  */
@@ -12,12 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct os_process {
+struct sys_process {
     intptr_t id;
     intptr_t output; /* the reading end of its standard output */
 };
 
-struct os_facts {
+struct sys_facts {
     char os[96];
     char kernel[160];
     char machine[72];
@@ -28,30 +28,30 @@ struct os_facts {
 };
 
 /* What a program's file name ends with. */
-extern const char os_program_suffix[];
+extern const char sys_program_suffix[];
 
-int64_t os_now_ns(void);
-int64_t os_self_cpu_ns(void);
-int os_pin_self(int core);
-void os_facts_read(struct os_facts *ret_facts);
+int64_t sys_now_ns(void);
+int64_t sys_self_cpu_ns(void);
+int sys_pin_self(int core);
+void sys_facts_read(struct sys_facts *ret_facts);
 
 /* Path of a file beside the running program. */
-int os_path_beside(const char *relative, char *ret_path, size_t size);
-bool os_can_run(const char *path);
+int sys_path_beside(const char *relative, char *ret_path, size_t size);
+bool sys_can_run(const char *path);
 /* A new empty file, for a child to write to; the caller removes it. */
-int os_temporary_file(char *ret_path, size_t size);
+int sys_temporary_file(char *ret_path, size_t size);
 
 /* argv[0] is looked up in PATH when it has no separator. core -1: any. The child ends when this process does. */
-int os_process_start(const char *const argv[], int core, struct os_process *ret_process);
+int sys_process_start(const char *const argv[], int core, struct sys_process *ret_process);
 /* One line without its end. Waits for it, and fails when the child ends or stays silent for 60 s. */
-int os_process_read_line(struct os_process *p, char *ret_line, size_t size);
+int sys_process_read_line(struct sys_process *p, char *ret_line, size_t size);
 /* CPU time of all threads of the process, user and system. */
-int os_process_cpu_ns(const struct os_process *p, int64_t *ret_ns);
+int sys_process_cpu_ns(const struct sys_process *p, int64_t *ret_ns);
 /* Waits until the process ends by itself; 0 when it did so without a fault. One that takes 30 s is killed. */
-int os_process_wait(struct os_process *p);
-void os_process_kill(struct os_process *p);
+int sys_process_wait(struct sys_process *p);
+void sys_process_kill(struct sys_process *p);
 
 /* Time these cores have spent busy with anything at all, stolen time included, in steps of 10 ms. */
-int os_cores_busy_ns(int core_a, int core_b, int64_t *ret_ns);
+int sys_cores_busy_ns(int core_a, int core_b, int64_t *ret_ns);
 
 #endif

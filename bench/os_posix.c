@@ -20,7 +20,7 @@
 #define LINE_TIMEOUT_MS 60000
 #define END_TIMEOUT_MS  30000
 
-const char os_program_suffix[] = "";
+const char sys_program_suffix[] = "";
 
 static int64_t clock_ns(clockid_t clock)
 {
@@ -29,17 +29,17 @@ static int64_t clock_ns(clockid_t clock)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-int64_t os_now_ns(void)
+int64_t sys_now_ns(void)
 {
     return clock_ns(CLOCK_MONOTONIC);
 }
 
-int64_t os_self_cpu_ns(void)
+int64_t sys_self_cpu_ns(void)
 {
     return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-int os_pin_self(int core)
+int sys_pin_self(int core)
 {
     cpu_set_t set;
     CPU_ZERO(&set);
@@ -96,7 +96,7 @@ static void read_mitigations(char *ret_text, size_t size)
         free(names);
 }
 
-void os_facts_read(struct os_facts *ret_facts)
+void sys_facts_read(struct sys_facts *ret_facts)
 {
     struct utsname u;
     cpu_set_t allowed;
@@ -116,7 +116,7 @@ void os_facts_read(struct os_facts *ret_facts)
         ret_facts->cpus = (unsigned)CPU_COUNT(&allowed);
 }
 
-int os_path_beside(const char *relative, char *ret_path, size_t size)
+int sys_path_beside(const char *relative, char *ret_path, size_t size)
 {
     char self[4096];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -133,12 +133,12 @@ int os_path_beside(const char *relative, char *ret_path, size_t size)
     return 0;
 }
 
-bool os_can_run(const char *path)
+bool sys_can_run(const char *path)
 {
     return access(path, X_OK) == 0;
 }
 
-int os_temporary_file(char *ret_path, size_t size)
+int sys_temporary_file(char *ret_path, size_t size)
 {
     const char *folder = getenv("TMPDIR");
     snprintf(ret_path, size, "%s/cport-bench-XXXXXX", folder != NULL ? folder : "/tmp");
@@ -171,7 +171,7 @@ static void run_child(const char *const argv[], int core, int output, pid_t pare
     _exit(127);
 }
 
-int os_process_start(const char *const argv[], int core, struct os_process *ret_process)
+int sys_process_start(const char *const argv[], int core, struct sys_process *ret_process)
 {
     int ends[2];
     pid_t parent = getpid();
@@ -189,11 +189,11 @@ int os_process_start(const char *const argv[], int core, struct os_process *ret_
         close(ends[0]);
         return -1;
     }
-    *ret_process = (struct os_process){.id = child, .output = ends[0]};
+    *ret_process = (struct sys_process){.id = child, .output = ends[0]};
     return 0;
 }
 
-int os_process_read_line(struct os_process *p, char *ret_line, size_t size)
+int sys_process_read_line(struct sys_process *p, char *ret_line, size_t size)
 {
     size_t used = 0;
     /* Byte by byte, so that nothing after the line is taken: it is one line at the start of a server's life. */
@@ -215,7 +215,7 @@ int os_process_read_line(struct os_process *p, char *ret_line, size_t size)
     return 0;
 }
 
-int os_process_cpu_ns(const struct os_process *p, int64_t *ret_ns)
+int sys_process_cpu_ns(const struct sys_process *p, int64_t *ret_ns)
 {
     clockid_t clock;
     int error = clock_getcpuclockid((pid_t)p->id, &clock);
@@ -227,7 +227,7 @@ int os_process_cpu_ns(const struct os_process *p, int64_t *ret_ns)
     return 0;
 }
 
-static int process_reap(struct os_process *p)
+static int process_reap(struct sys_process *p)
 {
     int status = -1;
     while (waitpid((pid_t)p->id, &status, 0) < 0 && errno == EINTR)
@@ -236,13 +236,13 @@ static int process_reap(struct os_process *p)
     return status;
 }
 
-int os_process_wait(struct os_process *p)
+int sys_process_wait(struct sys_process *p)
 {
     /* The child holds the other end of the pipe for as long as it lives. */
     struct pollfd hangup = {.fd = (int)p->output};
     if (poll(&hangup, 1, END_TIMEOUT_MS) == 0) {
         fprintf(stderr, "the server has not ended in %d s: killed\n", END_TIMEOUT_MS / 1000);
-        os_process_kill(p);
+        sys_process_kill(p);
         return -1;
     }
     int status = process_reap(p);
@@ -253,7 +253,7 @@ int os_process_wait(struct os_process *p)
     return status == 0 ? 0 : -1;
 }
 
-void os_process_kill(struct os_process *p)
+void sys_process_kill(struct sys_process *p)
 {
     kill((pid_t)p->id, SIGKILL);
     process_reap(p);
@@ -273,7 +273,7 @@ static int64_t busy_ticks_of(const char *numbers)
     return (int64_t)ticks;
 }
 
-int os_cores_busy_ns(int core_a, int core_b, int64_t *ret_ns)
+int sys_cores_busy_ns(int core_a, int core_b, int64_t *ret_ns)
 {
     char line[512];
     int64_t ticks = 0;

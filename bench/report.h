@@ -33,8 +33,8 @@ struct report {
     char date[32]; /* UTC, ISO 8601 */
     char commit[64];
     char compiler[96];
-    char client[16];
-    struct os_facts facts;
+    char client[32];
+    struct sys_facts facts;
     double seconds;
     double warmup_seconds;
     double foreign_max;
@@ -46,7 +46,7 @@ struct report {
     unsigned row_count;
 };
 
-/* Fills in system, date, commit and compiler. */
+/* Fills in system, date, commit and compiler; the rest is zeroed. */
 void report_start(struct report *ret_report, const char *bench);
 /* A new empty row, valid until the next one is added; NULL when memory is short. */
 struct report_row *report_add_row(struct report *r);

@@ -9,7 +9,7 @@
 #define FILE_BYTES_MAX (64L * 1024 * 1024)
 #define SCHEMA         1
 
-static void write_system(struct json_writer *w, const struct os_facts *facts)
+static void write_system(struct json_writer *w, const struct sys_facts *facts)
 {
     json_write_open(w, "system", '{');
     json_write_string(w, "os", facts->os);
@@ -111,7 +111,7 @@ static void copy_text(const struct json *object, const char *key, char *ret_text
     snprintf(ret_text, size, "%s", json_get_string(object, key));
 }
 
-static void read_system(const struct json *system, struct os_facts *ret_facts)
+static void read_system(const struct json *system, struct sys_facts *ret_facts)
 {
     copy_text(system, "os", ret_facts->os, sizeof ret_facts->os);
     copy_text(system, "kernel", ret_facts->kernel, sizeof ret_facts->kernel);

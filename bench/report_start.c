@@ -1,4 +1,3 @@
-#include "client.h"
 #include "commit.h"
 #include "report.h"
 
@@ -13,6 +12,5 @@ void report_start(struct report *ret_report, const char *bench)
     strftime(ret_report->date, sizeof ret_report->date, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
     snprintf(ret_report->commit, sizeof ret_report->commit, "%s", BENCH_COMMIT);
     snprintf(ret_report->compiler, sizeof ret_report->compiler, "%s", BENCH_COMPILER);
-    snprintf(ret_report->client, sizeof ret_report->client, "%s", client_name);
-    os_facts_read(&ret_report->facts);
+    sys_facts_read(&ret_report->facts);
 }

@@ -26,8 +26,8 @@ const struct peer peer_table[] = {
 static int peer_path(const struct peer *peer, char *ret_path, size_t size)
 {
     char relative[64];
-    snprintf(relative, sizeof relative, "peers/%s%s", peer->program, os_program_suffix);
-    return os_path_beside(relative, ret_path, size);
+    snprintf(relative, sizeof relative, "peers/%s%s", peer->program, sys_program_suffix);
+    return sys_path_beside(relative, ret_path, size);
 }
 
 const struct peer *peer_find(const char *name)
@@ -42,7 +42,7 @@ const struct peer *peer_find(const char *name)
 bool peer_is_built(const struct peer *peer)
 {
     char path[PATH_BYTES];
-    return peer_path(peer, path, sizeof path) == 0 && os_can_run(path);
+    return peer_path(peer, path, sizeof path) == 0 && sys_can_run(path);
 }
 
 /* "ready", port, engine, remark: see peers/peer.h. */
@@ -77,11 +77,11 @@ int server_start(
     arguments[count++] = path;
     arguments[count++] = peer->argument;
     arguments[count] = NULL;
-    if (os_process_start(arguments, core, &s.process) != 0)
+    if (sys_process_start(arguments, core, &s.process) != 0)
         return -1;
-    if (os_process_read_line(&s.process, line, sizeof line) != 0 || parse_ready(line, &s) != 0) {
+    if (sys_process_read_line(&s.process, line, sizeof line) != 0 || parse_ready(line, &s) != 0) {
         fprintf(stderr, "%s did not start\n", peer->name);
-        os_process_kill(&s.process);
+        sys_process_kill(&s.process);
         return -1;
     }
     *ret_server = s;
@@ -90,12 +90,12 @@ int server_start(
 
 int server_wait(struct server *s)
 {
-    return os_process_wait(&s->process);
+    return sys_process_wait(&s->process);
 }
 
 void server_kill(struct server *s)
 {
-    os_process_kill(&s->process);
+    sys_process_kill(&s->process);
 }
 
 bool peer_can_start(const struct peer *peer)

@@ -17,7 +17,7 @@ struct peer {
 };
 
 struct server {
-    struct os_process process;
+    struct sys_process process;
     uint16_t port;
     char engine[32];
     char remark[256];

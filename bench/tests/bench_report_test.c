@@ -87,7 +87,7 @@ static void report_survives_json(void **state)
     struct report written, read;
     char path[256];
     (void)state;
-    assert_int_equal(os_temporary_file(path, sizeof path), 0);
+    assert_int_equal(sys_temporary_file(path, sizeof path), 0);
     fill(&written);
     assert_int_equal(report_write(&written, path), 0);
     assert_int_equal(report_read(path, &read), 0);
@@ -110,7 +110,7 @@ static void report_refuses_other_json(void **state)
     struct report read = {.row_count = 77};
     char path[256];
     (void)state;
-    assert_int_equal(os_temporary_file(path, sizeof path), 0);
+    assert_int_equal(sys_temporary_file(path, sizeof path), 0);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         FILE *out = fopen(path, "w");
         assert_non_null(out);
