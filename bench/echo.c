@@ -53,6 +53,8 @@ static void store_round(
         [METRIC_FOREIGN] = foreign_ns > 0 ? foreign_ns / elapsed_ns : 0,
     };
     row->metrics = TIMED_METRICS;
+    if (!sys_tells_process_cpu())
+        row->metrics &= ~(1u << METRIC_SERVER_CPU | 1u << METRIC_FOREIGN);
     if (is_counted)
         row->metrics &=
             ~(1u << METRIC_FOREIGN); /* such a round is shorter than a tick of that clock */
@@ -106,8 +108,8 @@ static int measure_round(const struct options *o, const struct workload *load,
     for (unsigned repeat = 0;; repeat++) {
         if (measure(o, load, peer, row) != 0)
             return -1;
-        bool is_quiet =
-            o->foreign_max == 0 || row->values[METRIC_FOREIGN][row->rounds] <= o->foreign_max;
+        bool is_told = o->foreign_max > 0 && (row->metrics & 1u << METRIC_FOREIGN) != 0;
+        bool is_quiet = !is_told || row->values[METRIC_FOREIGN][row->rounds] <= o->foreign_max;
         if (is_quiet || repeat == REPEATS_MAX)
             break;
         row->repeated++;
@@ -182,8 +184,9 @@ int command_echo(int argc, char **argv)
     report.server_core = o.server_core;
     report.client_core = o.client_core;
     report.verify = o.verify;
-    printf("echo on %s, %s, %s; commit %s; client %s; %u rounds, median [min-max]\n",
-        report.facts.os, report.facts.kernel, report.facts.cpu, report.commit, report.client,
+    printf("echo on ");
+    report_print_system(&report, stdout);
+    printf("; commit %s; client %s; %u rounds, median [min-max]\n", report.commit, report.client,
         o.rounds);
     int status = run_all(&o, &report);
     report_free(&report);

@@ -1,5 +1,6 @@
 #include "json.h"
 
+#include <float.h>
 #include <math.h>
 
 void json_write_start(struct json_writer *w, FILE *out)
@@ -64,7 +65,8 @@ void json_write_string(struct json_writer *w, const char *key, const char *text)
 void json_write_number(struct json_writer *w, const char *key, double number)
 {
     write_item_start(w, key);
-    if (!isfinite(number))
+    /* As a comparison: mingw-w64's isfinite warns of the float that it also tries. */
+    if (!(fabs(number) <= DBL_MAX))
         fputs("null", w->out); /* JSON has no infinities */
     else if (number == floor(number) && fabs(number) < 1e15)
         fprintf(w->out, "%.0f", number);

@@ -2,7 +2,7 @@
 #include "report.h"
 
 #include <errno.h>
-#include <math.h>
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,7 +89,7 @@ static int parse_real(const char *text, double *ret_value)
 {
     char *end;
     double value = strtod(text, &end);
-    if (end == text || *end != '\0' || !isfinite(value) || value < 0) {
+    if (end == text || *end != '\0' || !(value >= 0 && value <= DBL_MAX)) {
         fprintf(stderr, "'%s' is not a number\n", text);
         return -1;
     }

@@ -20,10 +20,12 @@ struct sys_process {
 struct sys_facts {
     char os[96];
     char kernel[160];
+    char emulation[32]; /* what stands in for the system, "Wine 8.0"; "": nothing does */
+    char host[160];     /* the kernel under that */
     char machine[72];
     char cpu[96];
-    char mitigations[2048];
-    unsigned cpus; /* that this process may use */
+    char mitigations[2048]; /* "": the system does not tell */
+    unsigned cpus;          /* that this process may use */
     bool is_virtual;
 };
 
@@ -45,13 +47,15 @@ int sys_temporary_file(char *ret_path, size_t size);
 int sys_process_start(const char *const argv[], int core, struct sys_process *ret_process);
 /* One line without its end. Waits for it, and fails when the child ends or stays silent for 60 s. */
 int sys_process_read_line(struct sys_process *p, char *ret_line, size_t size);
-/* CPU time of all threads of the process, user and system. */
+/* Whether sys_process_cpu_ns tells the truth about other processes. */
+bool sys_tells_process_cpu(void);
+/* CPU time of all threads of the process, user and system; on Windows in steps of up to 16 ms. */
 int sys_process_cpu_ns(const struct sys_process *p, int64_t *ret_ns);
 /* Waits until the process ends by itself; 0 when it did so without a fault. One that takes 30 s is killed. */
 int sys_process_wait(struct sys_process *p);
 void sys_process_kill(struct sys_process *p);
 
-/* Time these cores have spent busy with anything at all, stolen time included, in steps of 10 ms. */
+/* Time these cores have spent busy with anything at all, stolen time included, in steps of 10 to 16 ms. */
 int sys_cores_busy_ns(int core_a, int core_b, int64_t *ret_ns);
 
 #endif

@@ -215,6 +215,11 @@ int sys_process_read_line(struct sys_process *p, char *ret_line, size_t size)
     return 0;
 }
 
+bool sys_tells_process_cpu(void)
+{
+    return true;
+}
+
 int sys_process_cpu_ns(const struct sys_process *p, int64_t *ret_ns)
 {
     clockid_t clock;

@@ -56,6 +56,8 @@ void report_free(struct report *r);
 int report_write(const struct report *r, const char *path);
 int report_read(const char *path, struct report *ret_report);
 
+/* The system in a few words, for a heading. */
+void report_print_system(const struct report *r, FILE *out);
 /* One table per workload, in the order in which the workloads first appear; more than one report: side by side. */
 void report_print(const struct report *reports, unsigned count, FILE *out);
 /* The same for the workload of one row. */

@@ -14,6 +14,10 @@ static void write_system(struct json_writer *w, const struct sys_facts *facts)
     json_write_open(w, "system", '{');
     json_write_string(w, "os", facts->os);
     json_write_string(w, "kernel", facts->kernel);
+    if (facts->emulation[0] != '\0') {
+        json_write_string(w, "emulation", facts->emulation);
+        json_write_string(w, "host", facts->host);
+    }
     json_write_string(w, "machine", facts->machine);
     json_write_bool(w, "virtual", facts->is_virtual);
     json_write_string(w, "cpu", facts->cpu);
@@ -115,6 +119,8 @@ static void read_system(const struct json *system, struct sys_facts *ret_facts)
 {
     copy_text(system, "os", ret_facts->os, sizeof ret_facts->os);
     copy_text(system, "kernel", ret_facts->kernel, sizeof ret_facts->kernel);
+    copy_text(system, "emulation", ret_facts->emulation, sizeof ret_facts->emulation);
+    copy_text(system, "host", ret_facts->host, sizeof ret_facts->host);
     copy_text(system, "machine", ret_facts->machine, sizeof ret_facts->machine);
     copy_text(system, "cpu", ret_facts->cpu, sizeof ret_facts->cpu);
     copy_text(system, "mitigations", ret_facts->mitigations, sizeof ret_facts->mitigations);

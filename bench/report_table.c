@@ -3,6 +3,7 @@
 #include <string.h>
 
 #define CELL_BYTES        64
+#define LABEL_COLUMNS     26
 #define FOREIGN_TOLERATED 0.1
 
 static bool is_same_workload(const struct report_row *a, const struct report_row *b)
@@ -22,9 +23,11 @@ static unsigned cost_metric(const struct report_row *row)
     return has_metric(row, METRIC_INSTRUCTIONS) ? METRIC_INSTRUCTIONS : METRIC_SERVER_CPU;
 }
 
+/* 0 when the system did not tell. */
 static double cost_of(const struct report_row *row)
 {
-    return summary_of(row->values[cost_metric(row)], row->rounds).median;
+    unsigned metric = cost_metric(row);
+    return has_metric(row, metric) ? summary_of(row->values[metric], row->rounds).median : 0;
 }
 
 /* The cheaper of the loops without a library in the same run; 0 when the run has none. */
@@ -36,7 +39,7 @@ static double best_raw_cost(const struct report *r, const struct report_row *lik
         if (!is_same_workload(row, like) || strncmp(row->peer, "raw-", 4) != 0)
             continue;
         double cost = cost_of(row);
-        if (best == 0 || cost < best)
+        if (best == 0 || (cost > 0 && cost < best))
             best = cost;
     }
     return best;
@@ -54,26 +57,52 @@ static void print_metric(const struct report_row *row, unsigned metric, FILE *ou
     fprintf(out, " %*s", info->has_range ? 24 : 13, cell);
 }
 
-static void print_heading(const struct report_row *like, bool has_label, FILE *out)
+/* Bit 1 << metric: those that any row of the workload has. Systems differ in what they tell. */
+static unsigned metrics_of_workload(
+    const struct report *reports, unsigned count, const struct report_row *like)
+{
+    unsigned metrics = 0;
+    for (unsigned n = 0; n < count; n++) {
+        for (unsigned i = 0; i < reports[n].row_count; i++) {
+            const struct report_row *row = &reports[n].rows[i];
+            if (is_same_workload(row, like) && row->rounds > 0)
+                metrics |= row->metrics;
+        }
+    }
+    return metrics;
+}
+
+static void print_heading(
+    const struct report_row *like, unsigned metrics, bool has_label, FILE *out)
 {
     fprintf(out, "\n%u connections, %u B, depth %u\n", like->connections, like->message_bytes,
         like->depth);
     if (has_label)
-        fprintf(out, "%-6s", "run");
+        fprintf(out, "%-*s", LABEL_COLUMNS, "run");
     fprintf(out, "%-24s", "server");
     for (unsigned m = 0; m < METRIC_COUNT; m++) {
-        if (has_metric(like, m))
+        if ((metrics & 1u << m) != 0)
             fprintf(out, " %*s", metric_table[m].has_range ? 24 : 13, metric_table[m].title);
     }
     fprintf(out, " %9s\n", "x raw");
 }
 
+/* The run's number, and on what: who compares systems must not have to look up which run was which. */
+static void print_label(const struct report *r, unsigned number, FILE *out)
+{
+    const struct sys_facts *f = &r->facts;
+    char label[LABEL_COLUMNS];
+    snprintf(
+        label, sizeof label, "%u %s", number, f->emulation[0] != '\0' ? f->emulation : f->kernel);
+    fprintf(out, "%-*s", LABEL_COLUMNS, label);
+}
+
 static void print_row(
-    const struct report *r, const struct report_row *row, const struct report_row *like, FILE *out)
+    const struct report *r, const struct report_row *row, unsigned metrics, FILE *out)
 {
     fprintf(out, "%-24s", row->peer);
     for (unsigned m = 0; m < METRIC_COUNT; m++) {
-        if (!has_metric(like, m))
+        if ((metrics & 1u << m) == 0)
             continue;
         if (has_metric(row, m))
             print_metric(row, m, out);
@@ -81,7 +110,7 @@ static void print_row(
             fprintf(out, " %*s", metric_table[m].has_range ? 24 : 13, "-");
     }
     double raw = best_raw_cost(r, row);
-    if (raw > 0)
+    if (raw > 0 && has_metric(row, cost_metric(row)))
         fprintf(out, " %9.3f", cost_of(row) / raw);
     fputc('\n', out);
 }
@@ -98,15 +127,16 @@ void report_print_workload(
     const struct report *reports, unsigned count, const struct report_row *like, FILE *out)
 {
     unsigned rounds = 0, disturbed = 0;
-    print_heading(like, count > 1, out);
+    unsigned metrics = metrics_of_workload(reports, count, like);
+    print_heading(like, metrics, count > 1, out);
     for (unsigned n = 0; n < count; n++) {
         for (unsigned i = 0; i < reports[n].row_count; i++) {
             const struct report_row *row = &reports[n].rows[i];
             if (!is_same_workload(row, like) || row->rounds == 0)
                 continue;
             if (count > 1)
-                fprintf(out, "%-6u", n + 1);
-            print_row(&reports[n], row, like, out);
+                print_label(&reports[n], n + 1, out);
+            print_row(&reports[n], row, metrics, out);
             count_disturbed(row, &rounds, &disturbed);
         }
     }
@@ -129,12 +159,22 @@ static bool is_first_of_workload(const struct report *reports, unsigned n, unsig
     return true;
 }
 
+void report_print_system(const struct report *r, FILE *out)
+{
+    const struct sys_facts *f = &r->facts;
+    fprintf(out, "%s, %s", f->os, f->kernel);
+    if (f->emulation[0] != '\0')
+        fprintf(out, " (that is %s on %s)", f->emulation, f->host);
+    fprintf(out, ", %s%s, %u CPUs", f->cpu, f->is_virtual ? " (virtual)" : "", f->cpus);
+}
+
 static void print_origin(const struct report *r, unsigned number, FILE *out)
 {
-    fprintf(out, "run %u: %s on %s, %s, %s%s, %u CPUs; commit %s, %s, %s; client %s\n", number,
-        r->bench, r->facts.os, r->facts.kernel, r->facts.cpu,
-        r->facts.is_virtual ? " (virtual)" : "", r->facts.cpus, r->commit, r->compiler, r->date,
-        r->client);
+    fprintf(out, "run %u: %s on ", number, r->bench);
+    report_print_system(r, out);
+    fprintf(out, "; commit %s, %s, %s; client %s\n", r->commit, r->compiler, r->date, r->client);
+    if (r->facts.emulation[0] != '\0')
+        fprintf(out, "       (%s: that it works is shown, how fast is not)\n", r->facts.emulation);
 }
 
 void report_print(const struct report *reports, unsigned count, FILE *out)

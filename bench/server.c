@@ -12,6 +12,8 @@ const struct peer peer_table[] = {
     {"cport-uring-pooled", "peer-cport-uring", "pooled", false},
     {"cport-epoll", "peer-cport-epoll", NULL, true},
     {"cport-epoll-pooled", "peer-cport-epoll", "pooled", false},
+    {"cport-iocp", "peer-cport-iocp", NULL, true},
+    {"cport-iocp-pooled", "peer-cport-iocp", "pooled", false},
     {"raw-epoll", "peer-raw-epoll", NULL, true},
     {"raw-epoll-level", "peer-raw-epoll", "level", false},
     {"raw-io_uring", "peer-raw-io_uring", NULL, true},

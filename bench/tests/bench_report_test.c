@@ -61,6 +61,8 @@ static void fill(struct report *r)
         .client = "epoll",
         .facts = {.os = "An \"OS\" \\ 1",
             .kernel = "k\t1",
+            .emulation = "Wine 8.0",
+            .host = "h 2",
             .mitigations = "caf\xc3\xa9",
             .cpus = 2,
             .is_virtual = true},
@@ -123,6 +125,46 @@ static void report_refuses_other_json(void **state)
     assert_int_equal(report_read(path, &read), -1);
 }
 
+/* The table's lines, joined. */
+static void print_to_text(const struct report *reports, unsigned count, char *ret_text, size_t size)
+{
+    char path[256];
+    assert_int_equal(sys_temporary_file(path, sizeof path), 0);
+    FILE *file = fopen(path, "w+");
+    assert_non_null(file);
+    report_print(reports, count, file);
+    rewind(file);
+    ret_text[fread(ret_text, 1, size - 1, file)] = '\0';
+    fclose(file);
+    remove(path);
+}
+
+static void table_tells_systems_apart(void **state)
+{
+    static char text[8192];
+    struct report reports[2];
+    (void)state;
+    fill(&reports[0]);
+    fill(&reports[1]);
+    strcpy(reports[1].facts.kernel, "Linux 6");
+    reports[1].facts.emulation[0] = '\0';
+    reports[1].rows[0].metrics |= 1u << METRIC_SERVER_CPU;
+    for (unsigned i = 0; i < reports[1].rows[0].rounds; i++)
+        reports[1].rows[0].values[METRIC_SERVER_CPU][i] = 4321;
+    print_to_text(reports, 2, text, sizeof text);
+    /* What only the second system tells has a column all the same, which the first leaves open. */
+    assert_non_null(strstr(text, "server ns/msg"));
+    char *wine = strstr(text, "\n1 Wine 8.0 "), *linux_row = strstr(text, "\n2 Linux 6 ");
+    assert_true(wine != NULL && linux_row > wine);
+    *linux_row = '\0';
+    assert_non_null(strstr(wine, " -"));
+    assert_null(strstr(wine, "4321"));
+    assert_non_null(strstr(linux_row + 1, " 4321 [4321-4321]"));
+    assert_non_null(strstr(linux_row + 1, " 1.000"));
+    report_free(&reports[0]);
+    report_free(&reports[1]);
+}
+
 static void summary_takes_the_middle(void **state)
 {
     static const double odd[] = {5, 1, 3}, even[] = {4, 1, 2, 9};
@@ -141,6 +183,7 @@ int main(void)
         cmocka_unit_test(json_depth_is_bounded),
         cmocka_unit_test(report_survives_json),
         cmocka_unit_test(report_refuses_other_json),
+        cmocka_unit_test(table_tells_systems_apart),
         cmocka_unit_test(summary_takes_the_middle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

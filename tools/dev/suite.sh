@@ -146,7 +146,7 @@ stage_wine()
     preset_build mingw
     preset_build release cport-server cport-cli # the other side of a test across systems
     trap tools/mingw/stop-wine EXIT
-    labels_test mingw unit cts example server
+    labels_test mingw unit cts example server bench bench-smoke
 }
 
 stage_check()
