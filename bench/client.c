@@ -11,15 +11,15 @@ static const struct transport *const transports[] = {
     &transport_epoll,
 #endif
     &transport_cport,
+    NULL,
 };
 
 const struct transport *client_transport(const char *name)
 {
-    for (size_t i = 0; i < sizeof transports / sizeof *transports; i++) {
-        if (name == NULL || strcmp(transports[i]->name, name) == 0)
-            return transports[i];
-    }
-    return NULL;
+    const struct transport *const *t = transports;
+    while (*t != NULL && name != NULL && strcmp((*t)->name, name) != 0)
+        t++;
+    return *t;
 }
 
 void client_describe(const struct transport *transport, char *ret_text, size_t size)

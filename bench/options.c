@@ -220,7 +220,7 @@ static int parse_arguments(int argc, char **argv, struct options *o)
             fprintf(stderr, "%s takes %s value\n", argument, option->has_value ? "a" : "no");
             return -1;
         }
-        if (apply(option->id, value, o) != 0)
+        if (apply(option->id, value != NULL ? value : "", o) != 0)
             return -1;
     }
     return 0;
