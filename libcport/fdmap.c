@@ -7,7 +7,7 @@
 
 static _Atomic(struct cport_handle *) *slot_make(struct cport_port *port, cport_os_handle fd)
 {
-    size_t index = (size_t)fd / FDMAP_CHUNK;
+    size_t index = os_fd_index(fd) / FDMAP_CHUNK;
     if (index >= FDMAP_CHUNKS)
         return NULL;
     port_lock(port);

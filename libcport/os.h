@@ -27,6 +27,16 @@ static inline os_thread_id os_thread_self(void)
 }
 #endif
 
+/* Neighbouring descriptors as neighbouring numbers: handles on Windows are multiples of 4. */
+static inline size_t os_fd_index(cport_os_handle fd)
+{
+#ifdef _WIN32
+    return (size_t)fd / 4;
+#else
+    return (size_t)fd;
+#endif
+}
+
 /* The processors that this process may use, at least 1. */
 uint32_t os_processors(void);
 int64_t os_now_ns(void);

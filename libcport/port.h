@@ -217,13 +217,13 @@ void port_vec_free(struct cport_port *port, struct vec *vec);
 static inline _Atomic(struct cport_handle *) *fdmap_slot(
     const struct cport_port *port, cport_os_handle fd)
 {
-    size_t index = (size_t)fd / FDMAP_CHUNK;
-    if (index >= FDMAP_CHUNKS)
+    size_t index = os_fd_index(fd);
+    if (index / FDMAP_CHUNK >= FDMAP_CHUNKS)
         return NULL;
     /* acquire: pairs with the release in slot_make. */
     struct fdmap_chunk *chunk =
-        atomic_load_explicit(&port->fdmap->chunks[index], memory_order_acquire);
-    return chunk ? &chunk->handles[(size_t)fd % FDMAP_CHUNK] : NULL;
+        atomic_load_explicit(&port->fdmap->chunks[index / FDMAP_CHUNK], memory_order_acquire);
+    return chunk ? &chunk->handles[index % FDMAP_CHUNK] : NULL;
 }
 
 /* The handle attached under fd, or NULL; set returns CPORT_EALREADY or CPORT_ENOMEM. */

@@ -28,6 +28,7 @@ static void repost_ready(struct cport_port *port)
         if (!queue_post(port, KEY_READY, overlapped_of(op)))
             return;
         atomic_store_explicit(&port->ready.head, next, memory_order_relaxed);
+        port->ready.popped++;
     }
 }
 
