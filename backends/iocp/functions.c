@@ -46,6 +46,7 @@ static BOOL CALLBACK load(INIT_ONCE *self, void *ret_error, void **context)
     (void)self;
     (void)context;
     int *error = ret_error;
+    loaded.post_packet = PostQueuedCompletionStatus;
     HMODULE ntdll = GetModuleHandleW(L"ntdll.dll");
     loaded.device_io_control = (device_io_control_fn)find(ntdll, "NtDeviceIoControlFile");
     loaded.query_information_file =

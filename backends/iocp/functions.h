@@ -19,7 +19,12 @@ typedef NTSTATUS(NTAPI *associate_wait_packet_fn)(HANDLE packet, HANDLE queue, H
     BOOLEAN *already_signaled);
 typedef NTSTATUS(NTAPI *cancel_wait_packet_fn)(HANDLE packet, BOOLEAN remove_signaled);
 
+typedef BOOL(WINAPI *post_packet_fn)(
+    HANDLE queue, DWORD bytes, ULONG_PTR key, OVERLAPPED *overlapped);
+
 struct functions {
+    post_packet_fn
+        post_packet; /* always there; by pointer for tests of what happens when it fails */
     LPFN_ACCEPTEX accept_ex;
     LPFN_CONNECTEX connect_ex;
     device_io_control_fn device_io_control;

@@ -1,11 +1,11 @@
 /*
  * queue.c: packets that we post ourselves.
  */
-#include "iocp.h"
+#include "functions.h"
 
 bool queue_post(struct cport_port *port, ULONG_PTR key, OVERLAPPED *overlapped)
 {
-    return PostQueuedCompletionStatus(iocp_of(port)->queue, 0, key, overlapped);
+    return functions()->post_packet(iocp_of(port)->queue, 0, key, overlapped);
 }
 
 void queue_post_surely(struct cport_port *port, ULONG_PTR key)
