@@ -144,7 +144,7 @@ static int check_complete(struct uring *u, char *reason, size_t reason_size)
     for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
         if (!(wanted[i].cap & u->port->allow_caps & ~u->port->caps))
             continue;
-        snprintf(reason, reason_size, "this kernel's has no %s; Linux 6.1 has all that is needed",
+        snprintf(reason, reason_size, "no %s in this kernel; Linux 6.1 has all that is needed",
             wanted[i].name);
         if (u->port->auto_choice)
             return CPORT_ENOTSUP;
@@ -170,9 +170,9 @@ static void ring_tune(struct uring *u)
         u->enter_flags |= IORING_ENTER_NO_IOWAIT;
     if ((u->port->allow_caps & CPORT_CAP_BUFFER_RINGS) && buf_ring_probe(u) == 0)
         u->port->caps |= CPORT_CAP_BUFFER_RINGS;
-    /* Slots are used in their own order, for ever. */
+    /* Slots are used in their own order, for ever. Newer libraries do without the array where the kernel does. */
     u->room = u->ring.sq.ring_entries;
-    for (unsigned i = 0; i < u->ring.sq.ring_entries; i++)
+    for (unsigned i = 0; u->ring.sq.array && i < u->ring.sq.ring_entries; i++)
         u->ring.sq.array[i] = i;
 }
 
@@ -218,6 +218,8 @@ int ring_open(struct uring *u, char *reason, size_t reason_size)
     if (r < 0)
         goto fail_wake;
     trial_recv(u);
+    if (u->port->allow_caps & CPORT_CAP_MULTISHOT_RECV & ~u->port->caps)
+        snprintf(reason, reason_size, "its multishot receive is not trusted here, and not used");
     return 0;
 
 fail_wake:

@@ -60,7 +60,6 @@ struct uring {
     unsigned enter_flags;    /* for every io_uring_enter */
     unsigned room;           /* free places in the submission queue, as of the last enter */
     int wake_fd;             /* eventfd, written by uring_wake and never read */
-    bool wake_by_message; /* the kernel sends messages to rings without one of the sender's own */
     bool wake_unarmed;    /* the poll of wake_fd ended, and there was no place to arm it again */
     struct scratch_queue
         backlog; /* ops that found no place in the submission queue, oldest first */

@@ -77,6 +77,47 @@ void pool_flow_ends_with_the_stream(void)
     }
 }
 
+/* The last bytes and the end are both there before the receive is looked at, or before it starts. */
+static void end_behind_bytes(bool reset, bool started_before)
+{
+    char bytes[100];
+    size_t at = 0;
+    cport_bufs *pool;
+    cport_op op = {0};
+    cts_pair pair;
+    cport_port *port = cts_port_open();
+    cts_pair_open(port, &pair);
+    CHECK_EQ(cts_bufs_open(port, 64, 8, &pool), 0);
+    if (started_before) {
+        CHECK_EQ(cts_recv_pooled(pair.a, &op, pool, CPORT_MULTISHOT), 0);
+        CHECK_EQ(cport_flush(port), 0);
+    }
+    io_fill(bytes, sizeof bytes, 0);
+    cts_sock_send_all(pair.peer, bytes, sizeof bytes);
+    if (reset)
+        cts_sock_reset(pair.peer);
+    else
+        cts_sock_close(pair.peer);
+    pair.peer = CPORT_OS_HANDLE_INVALID;
+    if (!started_before)
+        CHECK_EQ(cts_recv_pooled(pair.a, &op, pool, CPORT_MULTISHOT), 0);
+    cport_event ev = cts_next(port, &op);
+    while (consume(&ev, pool, &at))
+        ev = cts_next(port, &op);
+    /* A reset may take the bytes before it along. */
+    CHECK(reset ? at <= sizeof bytes : at == sizeof bytes);
+    CHECK_EQ(ev.result, reset ? CPORT_ECONNRESET : 0);
+    cts_pair_close(&pair);
+    cts_bufs_close(pool);
+    cts_port_close(port);
+}
+
+void pool_flow_hides_no_end_behind_bytes(void)
+{
+    for (unsigned round = 0; round < 4; round++)
+        end_behind_bytes(round & 1, round & 2);
+}
+
 /* Cancelled and started again in mid-stream: every byte comes once. */
 void pool_flow_with_cancels(void)
 {
