@@ -226,15 +226,21 @@ static int parse_arguments(int argc, char **argv, struct options *o)
     return 0;
 }
 
+static void take_default_peers(struct options *o)
+{
+    for (const struct peer *p = peer_table; p->name != NULL; p++) {
+        if (p->is_default && peer_is_built(p) && peer_can_start(p))
+            o->peers[o->peer_count++] = p;
+    }
+}
+
 int options_parse(int argc, char **argv, struct options *options)
 {
     options->transport = client_transport(NULL);
     if (parse_arguments(argc, argv, options) != 0)
         return -1;
-    for (const struct peer *p = peer_table; options->peer_count == 0 && p->name != NULL; p++) {
-        if (p->is_default && peer_is_built(p) && peer_can_start(p))
-            options->peers[options->peer_count++] = p;
-    }
+    if (options->peer_count == 0)
+        take_default_peers(options);
     if (options->peer_count == 0) {
         fprintf(stderr, "no peer is there to be measured\n");
         return -1;
