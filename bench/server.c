@@ -18,6 +18,7 @@ const struct peer peer_table[] = {
     {"raw-epoll-level", "peer-raw-epoll", "level", false},
     {"raw-io_uring", "peer-raw-io_uring", NULL, true},
     {"raw-io_uring-multishot", "peer-raw-io_uring", "multishot", true},
+    {"raw-iocp", "peer-raw-iocp", NULL, true},
     {"libuv", "peer-libuv", NULL, true},
     {"libuv-try", "peer-libuv", "try", false},
     {"asio", "peer-asio", NULL, true},
