@@ -164,7 +164,9 @@ static int iocp_close_handle(struct cport_handle *h)
     if (h->close_op->flags & CPORT_ABORT)
         os_socket_set_abort(h->fd);
     closesocket((SOCKET)h->fd);
-    return START_DONE;
+    /* Never straight into a batch: events of the handle may be queued in the kernel, and this is the last. */
+    handle_closed(h, NULL);
+    return START_PENDING;
 }
 
 const struct backend backend_iocp = {

@@ -9,7 +9,7 @@
 /* Why the case fails here, or NULL: it has to pass. */
 const char *cts_expected_reason(const char *config, const char *case_name);
 
-/* Runs the case in a process of its own, where it has to fail a check: 0 if it does. A crash or a hang is no such failure. */
+/* Runs the case in a process of its own, where it has to fail a check, soon or late: 0 if it does. A crash or a hang is no such failure. */
 int cts_expected_run(
     const char *program, const char *config, const char *case_name, const char *reason);
 

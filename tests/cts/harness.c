@@ -151,7 +151,9 @@ cport_event cts_next(cport_port *port, cport_op *op)
         int64_t left = end - cts_now_ns();
         if (left <= 0)
             cts_fail(__FILE__, __LINE__, "the event of op %p did not come", (void *)op);
-        wait_and_stash(port, left);
+        /* The patience is with the next event, however many come before this one. */
+        if (wait_and_stash(port, left) > 0)
+            end = cts_now_ns() + CTS_PATIENCE_NS;
     }
     return ev;
 }
