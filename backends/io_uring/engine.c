@@ -63,9 +63,10 @@ static int uring_poll(struct cport_port *port, struct harvest *out, int64_t wait
 
     /* Nothing must be asleep here while it is not yet the kernel's. */
     const bool wait = wait_ns != 0 && out->n == 0 && !submit_is_behind(u);
-    if (!wait && sq_pending(u) == 0 && !cq_needs_enter(u))
+    const bool full = harvest_full(out);
+    if (!wait && sq_pending(u) == 0 && (full || !cq_needs_enter(u)))
         return 0;
-    int r = ring_enter(u, wait, harvest_full(out) ? 0 : IORING_ENTER_GETEVENTS, wait_ns);
+    int r = ring_enter(u, wait, full ? 0 : IORING_ENTER_GETEVENTS, wait_ns);
     port_count(port, &port->stats.system_waits);
     uring_reap(u, out);
     /* Too many completions or too little memory at the moment: what was not taken is submitted again by the next poll. */

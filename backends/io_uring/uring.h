@@ -53,23 +53,19 @@ struct scratch_queue {
 };
 
 struct uring {
-    struct io_uring
-        ring; /* liburing's view of the shared memory; our own tail is ring.sq.sqe_tail */
+    /* liburing's view of the shared memory. The tail of our own requests is ring.sq.sqe_tail. */
+    struct io_uring ring;
     struct cport_port *port; /* constant after open, as are enter_fd, enter_flags and wake_fd */
     unsigned enter_fd;       /* the ring's descriptor, or its registered index */
     unsigned enter_flags;    /* for every io_uring_enter */
     unsigned room;           /* free places in the submission queue, as of the last enter */
     int wake_fd;             /* eventfd, written by uring_wake and never read */
-    bool wake_unarmed;    /* the poll of wake_fd ended, and there was no place to arm it again */
-    struct scratch_queue
-        backlog; /* ops that found no place in the submission queue, oldest first */
-    struct scratch_queue cancels; /* cancels that found none */
-    struct buf_ring *buf_rings;   /* of the pools that the kernel holds */
+    bool wake_unarmed;       /* the poll of wake_fd ended, and there was no place to arm it again */
+    /* What found no place in the submission queue, oldest first. */
+    struct scratch_queue backlog;
+    struct scratch_queue cancels;
+    struct buf_ring *buf_rings; /* of the pools that the kernel holds */
 };
-
-/* Bits of cport_handle.engine_bits. */
-#define HANDLE_DRAINED                                                                             \
-    0x1u /* the last receive left nothing in the socket: wait before trying the next */
 
 /* ring.c */
 int ring_open(struct uring *u, char *reason, size_t reason_size);
