@@ -2,6 +2,7 @@
  * recv.c: one attempt at a receive, without waiting.
  */
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "epoll.h"
@@ -23,19 +24,17 @@ static inline void read_short(struct cport_handle *h)
         clear_bits(h, RD_READY);
 }
 
-/* len 0: is there something to read? */
+/* len 0: is there something to read, or an error to be had? Asked so that neither is taken. */
 static int try_readable(struct op *op)
 {
-    char byte;
-    for (;;) {
-        ssize_t n = recv(op->handle->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-        if (n >= 0)
-            return done(op, 0);
-        if (errno == EAGAIN)
-            return wait_readable(op);
-        if (errno != EINTR)
-            return failed(op, errno);
-    }
+    struct pollfd p = {.fd = op->handle->fd, .events = POLLIN | POLLRDHUP};
+    int n;
+    do
+        n = poll(&p, 1, 0);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return failed(op, errno);
+    return n == 0 ? wait_readable(op) : done(op, 0);
 }
 
 static ssize_t recv_pieces(struct op *op)
