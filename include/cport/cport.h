@@ -165,10 +165,9 @@ CPORT_API const char *cport_version(void);
 #define CPORT_CAP_BUFFER_RINGS     ((uint64_t)1 << 2) /* the kernel picks pool buffers */
 #define CPORT_CAP_DEFER_TASKRUN    ((uint64_t)1 << 3) /* io_uring completes inside the wait only */
 #define CPORT_CAP_REGISTERED_RING  ((uint64_t)1 << 4) /* io_uring's own descriptor is registered */
-#define CPORT_CAP_CANCEL_BY_HANDLE ((uint64_t)1 << 5) /* one request cancels all of a handle */
-#define CPORT_CAP_SPECULATIVE      ((uint64_t)1 << 6) /* operations are tried at submit */
-#define CPORT_CAP_SKIP_ON_SUCCESS  ((uint64_t)1 << 7) /* IOCP: no packet for instant success */
-#define CPORT_CAP_SHARED           ((uint64_t)1 << 8) /* the port takes several threads */
+#define CPORT_CAP_SPECULATIVE      ((uint64_t)1 << 5) /* operations are tried at submit */
+#define CPORT_CAP_SKIP_ON_SUCCESS  ((uint64_t)1 << 6) /* IOCP: no packet for instant success */
+#define CPORT_CAP_SHARED           ((uint64_t)1 << 7) /* the port takes several threads */
 #define CPORT_CAP_NONE             ((uint64_t)1 << 63) /* in allow_caps: no optional capability at all */
 
 typedef struct cport_port_options {
