@@ -200,6 +200,13 @@ static void conn_send(struct conn *conn)
 
 /* ---- Receiving ---- */
 
+/* Nothing of the input is needed any more. What a receive still writes into stays until the connection is freed. */
+static void conn_drop_input(struct conn *conn)
+{
+    if (!(conn->receiving && conn->direct))
+        buffer_clear(&conn->in);
+}
+
 /* No memory for what the client sends or is owed: the others' share is not touched, this one ends. */
 static void conn_out_of_memory(struct conn *conn)
 {
@@ -208,7 +215,7 @@ static void conn_out_of_memory(struct conn *conn)
     if (conn->proto->goodbye)
         (void)conn->proto->goodbye(&conn->out, STATUS_BUSY);
     conn->stage = STAGE_FINISHING;
-    buffer_clear(&conn->in);
+    conn_drop_input(conn);
 }
 
 /* Bytes of the incomplete frame to receive straight into `in`; 0: better through the pool. */
@@ -353,7 +360,7 @@ static void conn_progress(struct conn *conn)
         if (!conn->eof && conn->proto->goodbye)
             (void)conn->proto->goodbye(&conn->out, STATUS_SHUTTING_DOWN);
         conn->stage = STAGE_FINISHING;
-        buffer_clear(&conn->in);
+        conn_drop_input(conn);
         conn_send(conn);
     }
     /* Room for the rest of a long frame is made here, while last words can still be sent. */

@@ -63,6 +63,35 @@ static void stopping_sends_what_is_owed(void **state)
     e2e_join(&server);
 }
 
+/* The rest of a long frame is received straight into the connection's memory. It may come when the server has lost interest
+ * in it, and finds that memory still there. */
+static void stopping_amid_a_long_frame(void **state)
+{
+    (void)state;
+    enum { SIZE = 900000, PART = 300000 };
+    struct e2e_server server;
+    E2E_START(&server, "--workers", "1");
+    uint8_t *bytes = e2e_bytes(SIZE, 5);
+    uint8_t head[MESSAGE_HEAD_BYTES];
+    struct message request = {.type = MESSAGE_REQUEST, .code = VERB_ECHO, .id = 1};
+    message_head_store(head, &request, SIZE);
+    cport_os_handle fd = e2e_connect(&server, 0x10);
+    e2e_send(fd, head, sizeof(head));
+    e2e_send(fd, bytes, PART);
+    /* Another connection of the one worker: when it is answered, the part has been received. */
+    cport_os_handle other = e2e_connect(&server, 0x10);
+    e2e_echo(other, 1, "hello", 5);
+    net_close(other);
+
+    child_stop(server.child);
+    e2e_message_expect(fd, MESSAGE_GOAWAY, 0, STATUS_SHUTTING_DOWN, 0, "", 0);
+    e2e_send(fd, bytes, SIZE - PART);
+    e2e_expect_end(fd);
+    net_close(fd);
+    free(bytes);
+    e2e_join(&server);
+}
+
 /* A client that never closes is not waited for beyond the deadline. */
 static void draining_ends(void **state)
 {
@@ -185,6 +214,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         E2E_TEST(stopping_says_goodbye),
         E2E_TEST(stopping_sends_what_is_owed),
+        E2E_TEST(stopping_amid_a_long_frame),
         E2E_TEST(draining_ends),
         E2E_TEST(ports_are_free_again_at_once),
         E2E_TEST(a_port_in_use_is_told),
