@@ -1,6 +1,6 @@
 /*
- * accept.c: accepts. AcceptEx wants the new socket beforehand, and takes one connection: behind a multishot accept there are always
- * SLOTS_MOST of them, each replaced as soon as it has ended.
+ * accept.c: accepts. AcceptEx wants the new socket beforehand, and takes one connection: behind a multishot accept there are
+ * always SLOTS_MOST of them, each replaced as soon as it has ended.
  *
  * Ownership. The acceptor hangs off the listener's handle until that is closed, and is its op's from the op's start to its final
  * event; no slot is outstanding outside that time. All under the handle's lock.
@@ -42,21 +42,19 @@ void accept_free(struct cport_handle *h)
     h->engine = NULL;
 }
 
-/* The listener's acceptor, with at least `capacity` slots. */
-static int acceptor_of(struct cport_handle *h, unsigned capacity, struct acceptor **ret_acceptor)
+/* The listener's acceptor, with at least `capacity` slots; NULL and an error. */
+static struct acceptor *acceptor_of(struct cport_handle *h, unsigned capacity, int *ret_error)
 {
     struct acceptor *a = h->engine;
-    if (a && a->capacity >= capacity) {
-        *ret_acceptor = a;
-        return 0;
-    }
+    if (a && a->capacity >= capacity)
+        return a;
     WSAPROTOCOL_INFOW protocol;
     int len = sizeof(protocol);
     if (getsockopt((SOCKET)h->fd, SOL_SOCKET, SO_PROTOCOL_INFOW, (char *)&protocol, &len) != 0)
-        return os_socket_error();
+        goto fail_socket;
     a = port_alloc(h->port, acceptor_bytes(capacity), _Alignof(struct acceptor));
     if (!a)
-        return CPORT_ENOMEM;
+        goto fail_memory;
     *a = (struct acceptor){
         .family = protocol.iAddressFamily,
         .protocol = protocol.iProtocol,
@@ -66,8 +64,14 @@ static int acceptor_of(struct cport_handle *h, unsigned capacity, struct accepto
         a->slots[i].socket = INVALID_SOCKET;
     accept_free(h);
     h->engine = a;
-    *ret_acceptor = a;
-    return 0;
+    return a;
+
+fail_socket:
+    *ret_error = os_socket_error();
+    return NULL;
+fail_memory:
+    *ret_error = CPORT_ENOMEM;
+    return NULL;
 }
 
 static void slot_drop(struct slot *slot)
@@ -165,18 +169,26 @@ static int starve_later(struct op *op)
     return queue_repeat(op, overlapped_of(op)) ? START_PENDING : CPORT_ENOBUFS;
 }
 
+/* Starts the op's accepts. True: some are outstanding; false: why none could be. */
+static bool begin(struct op *op, struct ending *ret_ending)
+{
+    int error = 0;
+    struct acceptor *a = acceptor_of(op->handle, op_is_multishot(op) ? SLOTS_MOST : 1, &error);
+    if (!a) {
+        *ret_ending = (struct ending){error, 0, 0};
+        return false;
+    }
+    a->op = op;
+    a->ending = (struct ending){0, 0, 0};
+    *ret_ending = refill(a);
+    return a->outstanding > 0;
+}
+
 int accept_start(struct op *op)
 {
-    struct acceptor *a;
-    struct ending e = {0, 0, 0};
-    e.code = acceptor_of(op->handle, op_is_multishot(op) ? SLOTS_MOST : 1, &a);
-    if (e.code == 0) {
-        a->op = op;
-        a->ending = e;
-        e = refill(a);
-        if (a->outstanding)
-            return START_PENDING;
-    }
+    struct ending e;
+    if (begin(op, &e))
+        return START_PENDING;
     if (op_is_multishot(op) && is_want(e.code))
         return starve_later(op);
     op_fail(op, e);
@@ -186,21 +198,12 @@ int accept_start(struct op *op)
 /* Another try after starve_later. */
 void accept_ended(struct op *op, struct harvest *out)
 {
-    struct acceptor *a;
-    struct ending e = {0, 0, 0};
+    struct ending e;
     if (op->bits & OP_CANCELLED) {
         handle_op_final(op, CPORT_ECANCELED, out);
+    } else if (begin(op, &e)) {
         return;
-    }
-    e.code = acceptor_of(op->handle, SLOTS_MOST, &a);
-    if (e.code == 0) {
-        a->op = op;
-        a->ending = e;
-        e = refill(a);
-        if (a->outstanding)
-            return;
-    }
-    if (is_want(e.code)) {
+    } else if (is_want(e.code)) {
         handle_accept_starved(op, e.code, e.raw, out);
     } else {
         op_fail(op, e);

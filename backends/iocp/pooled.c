@@ -1,8 +1,8 @@
 /*
  * pooled.c: receives into a pool's buffers.
  *
- * First a receive of nothing, which ends when there is something: an idle connection has no buffer. Then a buffer is taken from the
- * pool (io.base, its id in aux) and received into.
+ * First a receive of nothing, which ends when there is something: an idle connection has no buffer. Then a buffer is taken
+ * from the pool (io.base, its id in aux) and received into.
  */
 #include "iocp.h"
 

@@ -118,8 +118,8 @@ static int iocp_cancel(struct op *op)
     return CANCEL_LATER;
 }
 
-/* Why the kernel does not take the handle to its port. A second port, a handle that was not opened for overlapped use: both are an
- * invalid parameter to it. */
+/* Why the kernel does not take the handle to its port. A second port, a handle that was not opened for overlapped use: both
+ * are an invalid parameter to it. */
 static int attach_error(const struct cport_handle *h, DWORD error)
 {
     enum { FILE_MODE_INFORMATION = 16, FILE_SYNCHRONOUS = 0x30 };

@@ -1,8 +1,8 @@
 /*
  * transfer.c: receives and sends.
  *
- * The kernel may move less than was asked for: a send, and a receive that wants all, ask again for the rest. The handle's direction
- * is theirs until then, so nothing gets between.
+ * The kernel may move less than was asked for: a send, and a receive that wants all, ask again for the rest. The handle's
+ * direction is theirs until then, so nothing gets between.
  */
 #include "iocp.h"
 
