@@ -329,8 +329,7 @@ CPORT_API int cport_connect(cport_handle *h, cport_op *op, const struct sockaddr
     cport_socklen address_len, uint32_t flags);
 
 /* cport_recv: result = bytes, at least 1; 0 end-of-stream; CPORT_ECONNRESET. len 0: result 0 as soon as there is
- * something to read (or the end, or an error to be had), and takes nothing; on Windows a reset is told by it, and once.
- * Flags: CPORT_RECV_ALL, CPORT_INLINE_OK.
+ * something to read (or the end, or an error to be had), and takes nothing. Flags: CPORT_RECV_ALL, CPORT_INLINE_OK.
  * cport_recvv: the same into up to CPORT_BUFS_MAX pieces, filled in order. */
 CPORT_API int cport_recv(cport_handle *h, cport_op *op, void *data, size_t len, uint32_t flags);
 CPORT_API int cport_recvv(
