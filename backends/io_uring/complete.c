@@ -292,6 +292,7 @@ static void complete(struct uring *u, const struct io_uring_cqe *cqe, struct har
         complete_cancel(u, op, cqe->res, out);
         break;
     case DATA_WAKE:
+        u->woken = true;
         if (!(cqe->flags & IORING_CQE_F_MORE))
             ring_arm_wake(u);
         break;

@@ -56,13 +56,15 @@ static int uring_attach(struct cport_handle *h)
 static int uring_poll(struct cport_port *port, struct harvest *out, int64_t wait_ns)
 {
     struct uring *u = port->engine;
+    u->woken = false;
     uring_reap(u, out);
     buf_rings_drain(u);
     if (submit_is_behind(u))
         submit_backlog(u);
 
-    /* Nothing must be asleep here while it is not yet the kernel's. */
-    const bool wait = wait_ns != 0 && out->n == 0 && !submit_is_behind(u);
+    /* Nothing must be asleep here while it is not yet the kernel's. And without DEFER_TASKRUN the wake that whoever has seen us
+     * asleep sent may be among what was just reaped: it will not come again. */
+    const bool wait = wait_ns != 0 && out->n == 0 && !submit_is_behind(u) && !u->woken;
     const bool full = harvest_full(out);
     if (!wait && sq_pending(u) == 0 && (full || !cq_needs_enter(u)))
         return 0;

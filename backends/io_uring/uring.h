@@ -60,6 +60,7 @@ struct uring {
     unsigned enter_flags;    /* for every io_uring_enter */
     unsigned room;           /* free places in the submission queue, as of the last enter */
     int wake_fd;             /* eventfd, written by uring_wake and never read */
+    bool woken;              /* a wake has been reaped since the last poll began */
     bool wake_unarmed;       /* the poll of wake_fd ended, and there was no place to arm it again */
     /* What found no place in the submission queue, oldest first. */
     struct scratch_queue backlog;
