@@ -236,6 +236,13 @@ static void drop_events(struct cport_port *port)
     }
 }
 
+static void handle_await_unlock(void *object)
+{
+    struct cport_handle *h = object;
+    lock_acquire(&h->lock);
+    lock_release(&h->lock);
+}
+
 int cport_port_close(cport_port *port)
 {
     if (!port)
@@ -254,6 +261,9 @@ int cport_port_close(cport_port *port)
     /* Another thread may have left a packet and still be on its way to wake us for it. */
     while (!postbox_quiet(&port->posts))
         os_yield();
+    /* Likewise a call that led to a handle's last event: it holds the handle's lock until it returns. */
+    if (port->shared)
+        slab_each(&port->handles, handle_await_unlock);
     drop_events(port);
     port->backend->close(port);
     port_delete(port);

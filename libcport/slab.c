@@ -88,3 +88,15 @@ void slab_free(struct slab *slab, void *object)
     slab->free = freed;
     slab->live--;
 }
+
+void slab_each(const struct slab *slab, void (*visit)(void *object))
+{
+    /* Only the newest chunk, the first one, has objects that were never handed out: its last ones. */
+    size_t count = slab->chunk_objects - slab->fresh_count;
+    for (struct slab_chunk *chunk = slab->chunks; chunk != NULL; chunk = chunk->next) {
+        unsigned char *object = (unsigned char *)chunk + CHUNK_ALIGN;
+        for (size_t i = 0; i < count; i++)
+            visit(object + i * slab->object_bytes);
+        count = slab->chunk_objects;
+    }
+}

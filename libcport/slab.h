@@ -46,6 +46,9 @@ void slab_close(struct slab *slab);
 void *slab_alloc(struct slab *slab);
 void slab_free(struct slab *slab, void *object);
 
+/* slab_each: calls visit for every object that was ever handed out, whether it is live or free. */
+void slab_each(const struct slab *slab, void (*visit)(void *object));
+
 /* slab_live: objects allocated and not freed. 0 before slab_close, or something has leaked. */
 static inline size_t slab_live(const struct slab *slab)
 {

@@ -198,6 +198,33 @@ static void memory_goes_back_at_the_close_alone(void **state)
     assert_int_equal(ledger.held, 0);
 }
 
+static unsigned visited;
+
+static void count_visit(void *object)
+{
+    assert_non_null(object);
+    visited++;
+}
+
+static void each_visits_what_was_ever_handed_out(void **state)
+{
+    (void)state;
+    struct ledger ledger = {.allowed = CHUNKS_MAX};
+    struct slab slab;
+    void *objects[5];
+    slab_open(&slab, &ledger, 16, 2);
+    visited = 0;
+    slab_each(&slab, count_visit);
+    assert_int_equal(visited, 0);
+    for (unsigned i = 0; i < 5; i++)
+        assert_non_null(objects[i] = slab_alloc(&slab));
+    slab_free(&slab, objects[0]);
+    slab_free(&slab, objects[4]);
+    slab_each(&slab, count_visit); /* two full chunks, half of the third */
+    assert_int_equal(visited, 5);
+    slab_close(&slab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +234,7 @@ int main(void)
         cmocka_unit_test(a_freed_object_keeps_all_but_its_first_pointer),
         cmocka_unit_test(a_refusing_allocator_is_told_and_does_no_harm),
         cmocka_unit_test(memory_goes_back_at_the_close_alone),
+        cmocka_unit_test(each_visits_what_was_ever_handed_out),
     };
     return cmocka_run_group_tests_name("slab", tests, NULL, NULL);
 }
