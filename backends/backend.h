@@ -76,6 +76,8 @@ struct backend {
     void (*ready)(struct cport_port *port, struct op *op);
     void (*wake_waiter)(struct cport_port *port);
     void (*close_waiters)(struct cport_port *port);
+    /* By a thread of the pool (offload.h): the op's job has run; shall call offload_end inside a wait. It cannot fail. */
+    void (*job_ended)(struct cport_port *port, struct op *op);
 };
 
 extern const struct backend backend_io_uring;

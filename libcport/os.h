@@ -12,6 +12,7 @@
 
 #ifdef _WIN32
 typedef uint32_t os_thread_id;
+typedef void *os_thread_system;
 os_thread_id os_thread_self(void);
 #else
 #include <arpa/inet.h>
@@ -19,6 +20,7 @@ os_thread_id os_thread_self(void);
 #include <netinet/tcp.h>
 #include <pthread.h>
 typedef pthread_t os_thread_id;
+typedef pthread_t os_thread_system;
 /* The address of a thread's own variable tells threads apart in two instructions; every call on a SINGLE port asks. */
 extern _Thread_local char os_thread_anchor __attribute__((tls_model("initial-exec")));
 static inline os_thread_id os_thread_self(void)
@@ -44,6 +46,17 @@ const char *os_env(const char *name);
 void os_yield(void);
 /* Calls fn in a thread that ends, if that thread called this. */
 void os_at_thread_exit(void (*fn)(void));
+
+/* A thread of the library's own: no signal handler of the process runs in it. The struct stays where it is until the join.
+ * Start: 0, or an error code (CPORT_ENOMEM: no resources for a thread). */
+struct os_thread {
+    void (*run)(void *arg);
+    void *arg;
+    os_thread_system system;
+};
+int os_thread_start(
+    struct os_thread *ret_thread, const char *name, void (*run)(void *arg), void *arg);
+void os_thread_join(const struct os_thread *thread);
 
 /* Parks the calling thread until *word is not `value` any more and someone wakes it, or timeout_ns has passed (< 0: for ever).
  * May return early. */

@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -63,6 +64,35 @@ void os_at_thread_exit(void (*fn)(void))
 {
     pthread_once(&exit_once, make_exit_key);
     pthread_setspecific(exit_key, (void *)(uintptr_t)fn);
+}
+
+static void *thread_main(void *arg)
+{
+    const struct os_thread *thread = arg;
+    thread->run(thread->arg);
+    return NULL;
+}
+
+int os_thread_start(
+    struct os_thread *ret_thread, const char *name, void (*run)(void *arg), void *arg)
+{
+    sigset_t all, before;
+    ret_thread->run = run;
+    ret_thread->arg = arg;
+    /* A thread begins with its creator's mask. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&ret_thread->system, NULL, thread_main, ret_thread);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error)
+        return error == EAGAIN ? CPORT_ENOMEM : error_from_errno(error);
+    (void)pthread_setname_np(ret_thread->system, name);
+    return 0;
+}
+
+void os_thread_join(const struct os_thread *thread)
+{
+    pthread_join(thread->system, NULL);
 }
 
 void os_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t timeout_ns)

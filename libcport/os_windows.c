@@ -2,6 +2,7 @@
  * os_windows.c: os.h for Windows.
  */
 #include <malloc.h>
+#include <process.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -72,6 +73,29 @@ void os_at_thread_exit(void (*fn)(void))
     InitOnceExecuteOnce(&exit_once, make_exit_slot, NULL, NULL);
     if (exit_slot != FLS_OUT_OF_INDEXES)
         FlsSetValue(exit_slot, (void *)(uintptr_t)fn);
+}
+
+static unsigned __stdcall thread_main(void *arg)
+{
+    const struct os_thread *thread = arg;
+    thread->run(thread->arg);
+    return 0;
+}
+
+int os_thread_start(
+    struct os_thread *ret_thread, const char *name, void (*run)(void *arg), void *arg)
+{
+    (void)name; /* only Windows 10 has names for threads, and only debuggers show them */
+    ret_thread->run = run;
+    ret_thread->arg = arg;
+    ret_thread->system = (HANDLE)_beginthreadex(NULL, 0, thread_main, ret_thread, 0, NULL);
+    return ret_thread->system ? 0 : CPORT_ENOMEM;
+}
+
+void os_thread_join(const struct os_thread *thread)
+{
+    WaitForSingleObject(thread->system, INFINITE);
+    CloseHandle(thread->system);
 }
 
 static DWORD timeout_ms(int64_t timeout_ns)

@@ -63,11 +63,12 @@ static int options_check(const cport_port_options *given, cport_port_options *re
 {
     cport_port_options opt = {.size = sizeof(opt)};
     if (given) {
-        int r = options_copy(given, offsetof(cport_port_options, reserved), sizeof(opt), &opt);
+        int r = options_copy(given, offsetof(cport_port_options, file_threads), sizeof(opt), &opt);
         if (r < 0)
             return r;
     }
-    if ((opt.flags & ~CPORT_PORT_SINGLE) || opt.backend > CPORT_BACKEND_IOCP || opt.reserved)
+    if ((opt.flags & ~CPORT_PORT_SINGLE) || opt.backend > CPORT_BACKEND_IOCP ||
+        opt.file_threads > OFFLOAD_THREADS_MOST)
         return CPORT_EINVAL;
     if (opt.allocator && (!opt.allocator->alloc || !opt.allocator->free))
         return CPORT_EINVAL;
@@ -75,6 +76,8 @@ static int options_check(const cport_port_options *given, cport_port_options *re
         opt.entries = ENTRIES_DEFAULT;
     if (opt.entries > ENTRIES_MAX)
         opt.entries = ENTRIES_MAX;
+    if (opt.file_threads == 0)
+        opt.file_threads = OFFLOAD_THREADS_DEFAULT;
     if (opt.concurrency == 0)
         opt.concurrency = os_processors();
     *ret_opt = opt;
@@ -109,6 +112,7 @@ static int port_new(const cport_port_options *opt, struct cport_port **ret_port)
     port->log_ctx = opt->log_ctx;
     port->owner = os_thread_self();
     lock_init(&port->lock);
+    offload_init(&port->offload, opt->file_threads);
     wheel_init(&port->wheel, (uint64_t)os_now_ns());
     slab_init(&port->handles, &port->allocator, sizeof(struct cport_handle), HANDLES_PER_CHUNK);
     slab_init(&port->vecs, &port->allocator, sizeof(struct vec), VECS_PER_CHUNK);
@@ -223,10 +227,7 @@ int cport_port_open(const cport_port_options *given, cport_port **ret_port)
 /* What is still queued or armed is dropped: the ops are the caller's again. */
 static void drop_events(struct cport_port *port)
 {
-    for (struct post_node *node = postbox_take(&port->posts), *next; node; node = next) {
-        next = node->next;
-        op_set_state(CPORT_CONTAINER_OF(node, struct op, link), OP_FREE);
-    }
+    port_take_left(port);
     for (struct op *op; (op = ready_pop(&port->ready)) != NULL;)
         op_set_state(op, OP_FREE);
     for (struct wheel_node *node = wheel_expire(&port->wheel, UINT64_MAX), *next; node;
@@ -258,6 +259,7 @@ int cport_port_close(cport_port *port)
         port->backend->close_waiters(port);
     else if (port->shared)
         crew_close(port);
+    offload_close(port);
     /* Another thread may have left a packet and still be on its way to wake us for it. */
     while (!postbox_quiet(&port->posts))
         os_yield();
@@ -290,6 +292,12 @@ static void wake_owner(struct cport_port *port)
     postbox_woken(&port->posts);
 }
 
+void port_leave(struct cport_port *port, struct post_node *node)
+{
+    if (postbox_push(&port->posts, node))
+        wake_owner(port);
+}
+
 int cport_post(cport_port *port, cport_op *public_op, uintptr_t key, int64_t result)
 {
     struct op *op = op_of(public_op);
@@ -311,8 +319,8 @@ int cport_post(cport_port *port, cport_op *public_op, uintptr_t key, int64_t res
         port_ready(port, op);
     else if (os_thread_self() == port->owner)
         ready_push(&port->ready, op);
-    else if (postbox_push(&port->posts, &op->link))
-        wake_owner(port);
+    else
+        port_leave(port, &op->link);
     return 0;
 }
 

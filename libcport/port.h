@@ -13,6 +13,7 @@
 #include "backend.h"
 #include "bufs.h"
 #include "handle.h"
+#include "offload.h"
 #include "os.h"
 #include "postbox.h"
 #include "slab.h"
@@ -118,6 +119,7 @@ struct cport_port {
 
     struct slab handles;
     struct slab vecs;
+    struct offload offload;
     uint32_t handles_live;
     uint32_t bufs_live;
     struct fdmap *fdmap;
@@ -184,6 +186,19 @@ static inline void port_count(const struct cport_port *port, uint64_t *counter)
  * The locked form is for callers that hold that lock already. */
 void port_ready(struct cport_port *port, struct op *op);
 void port_ready_locked(struct cport_port *port, struct op *op);
+/* From any thread: leaves a packet for the owner of a SINGLE port, who is woken if need be. */
+void port_leave(struct cport_port *port, struct post_node *node);
+/* Owner: what others have left goes into the ready list. */
+static inline void port_take_left(struct cport_port *port)
+{
+    for (struct post_node *node = postbox_take(&port->posts), *next; node; node = next) {
+        next = node->next;
+        if (node == &port->offload.bell)
+            offload_answer(port);
+        else
+            ready_push(&port->ready, CPORT_CONTAINER_OF(node, struct op, link));
+    }
+}
 /* Moves events from the ready list into out; the port's lock is held. */
 void port_take_ready(struct cport_port *port, struct harvest *out);
 /* The event of an op that was ready goes into out: the op is free again, or a periodic timer is armed anew. The port's lock is

@@ -7,14 +7,6 @@
  * ready list filled alone, one place of the next batch is the engine's. */
 #define UNPOLLED_MAX 16u
 
-static void take_posts(struct cport_port *port)
-{
-    for (struct post_node *node = postbox_take(&port->posts), *next; node; node = next) {
-        next = node->next;
-        ready_push(&port->ready, CPORT_CONTAINER_OF(node, struct op, link));
-    }
-}
-
 static bool take_wake(struct cport_port *port)
 {
     return atomic_load_explicit(&port->wake_asked, memory_order_relaxed) &&
@@ -24,7 +16,7 @@ static bool take_wake(struct cport_port *port)
 /* Puts what is ready without the engine into the ready list. */
 static void gather(struct cport_port *port)
 {
-    take_posts(port);
+    port_take_left(port);
     if (wheel_count(&port->wheel)) {
         int64_t now = port->backend->now_ns();
         if (wheel_next_ns(&port->wheel) <= (uint64_t)now)

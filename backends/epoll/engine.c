@@ -98,51 +98,51 @@ static int attach(struct cport_handle *h)
     }
 }
 
-static void list_lock(struct cport_port *port)
+static void listed_lock(struct cport_port *port)
 {
     if (port->shared)
         lock_acquire(&engine_of(port)->lock);
 }
 
-static void list_unlock(struct cport_port *port)
+static void listed_unlock(struct cport_port *port)
 {
     if (port->shared)
         lock_release(&engine_of(port)->lock);
 }
 
 /* poll shall go on with h. The handle's lock is held. */
-static void list_add(struct cport_handle *h)
+static void listed_add(struct cport_handle *h)
 {
     struct epoll_engine *e = engine_of(h->port);
     if (h->engine_bits & LISTED)
         return;
     h->engine_bits |= LISTED;
     h->engine_next = NULL;
-    list_lock(h->port);
+    listed_lock(h->port);
     if (e->listed_tail)
         e->listed_tail->engine_next = h;
     else
         e->listed = h;
     e->listed_tail = h;
-    list_unlock(h->port);
+    listed_unlock(h->port);
 }
 
-static struct cport_handle *list_first(struct cport_port *port)
+static struct cport_handle *listed_first(struct cport_port *port)
 {
-    list_lock(port);
+    listed_lock(port);
     struct cport_handle *h = engine_of(port)->listed;
-    list_unlock(port);
+    listed_unlock(port);
     return h;
 }
 
 /* Takes h out, if it is listed. The handle's lock is held. */
-static void list_remove(struct cport_handle *h)
+static void listed_remove(struct cport_handle *h)
 {
     struct epoll_engine *e = engine_of(h->port);
     if (!(h->engine_bits & LISTED))
         return;
     h->engine_bits &= (uint8_t)~LISTED;
-    list_lock(h->port);
+    listed_lock(h->port);
     struct cport_handle **link = &e->listed, *before = NULL;
     while (*link != h) {
         before = *link;
@@ -151,7 +151,7 @@ static void list_remove(struct cport_handle *h)
     *link = h->engine_next;
     if (e->listed_tail == h)
         e->listed_tail = before;
-    list_unlock(h->port);
+    listed_unlock(h->port);
 }
 
 /* How an operation is attempted, and the readiness without which that is in vain. */
@@ -173,7 +173,7 @@ static const struct kind {
 /* The events of a multishot op need room in a harvest: that is for poll to do. */
 static int start_multishot(struct cport_handle *h)
 {
-    list_add(h);
+    listed_add(h);
     port_lock(h->port);
     port_kick_locked(h->port);
     port_unlock(h->port);
@@ -197,7 +197,7 @@ static int cancel(struct op *op)
 
 static int close_handle(struct cport_handle *h)
 {
-    list_remove(h);
+    listed_remove(h);
     /* Before close: a duplicate of the descriptor elsewhere would keep its registration alive for ever. */
     epoll_ctl(engine_of(h->port)->epfd, EPOLL_CTL_DEL, h->fd, NULL);
     if (h->close_op->flags & CPORT_ABORT)
@@ -231,7 +231,7 @@ static void progress(struct cport_handle *h, struct harvest *out)
                 return;
         }
         if (harvest_full(out) || must_stay_behind(op)) {
-            list_add(h);
+            listed_add(h);
             return;
         }
         int r = kinds[op->kind].attempt(op);
@@ -249,7 +249,7 @@ static void progress_polls(struct cport_handle *h, struct harvest *out)
     for (struct op *op = h->polls, *next; op; op = next) {
         next = op->next;
         if (harvest_full(out)) {
-            list_add(h);
+            listed_add(h);
             return;
         }
         if (epoll_try_poll(op) == START_DONE)
@@ -263,10 +263,10 @@ static void progress_listed(struct cport_port *port, struct harvest *out)
 {
     bool stuck = false;
     struct cport_handle *h;
-    while (!stuck && !harvest_full(out) && (h = list_first(port)) != NULL) {
+    while (!stuck && !harvest_full(out) && (h = listed_first(port)) != NULL) {
         handle_lock(h);
         if (h->engine_bits & LISTED) {
-            list_remove(h);
+            listed_remove(h);
             progress(h, out);
             progress_polls(h, out);
             stuck = (h->engine_bits & LISTED) != 0;
@@ -319,11 +319,11 @@ static int wait_events(struct epoll_engine *e, int64_t wait_ns)
 static int poll_engine(struct cport_port *port, struct harvest *out, int64_t wait_ns)
 {
     struct epoll_engine *e = engine_of(port);
-    if (list_first(port))
+    if (listed_first(port))
         progress_listed(port, out);
     if (harvest_full(out))
         return 0;
-    if (out->n || list_first(port))
+    if (out->n || listed_first(port))
         wait_ns = 0;
     port_count(port, &port->stats.system_waits);
     int n = wait_events(e, wait_ns);

@@ -23,6 +23,7 @@
 #define KEY_KICK     ((ULONG_PTR)3) /* somebody must look at the timers */
 #define KEY_ALARM    ((ULONG_PTR)4) /* the same, from the alarm: it has to be set anew */
 #define KEY_STOP     ((ULONG_PTR)5) /* the port is being closed */
+#define KEY_JOB      ((ULONG_PTR)6) /* an op whose job in the port's own threads has run */
 
 /* Bits of cport_handle.engine_bits. */
 #define HANDLE_SKIPS 0x01u /* a call that succeeds at once queues no packet */
@@ -88,6 +89,7 @@ void op_fail(struct op *op, struct ending ending);
 /* queue.c. Packets of our own. What must not be lost, and has no op to be kept by, is posted until the kernel has room. */
 bool queue_post(struct cport_port *port, ULONG_PTR key, OVERLAPPED *overlapped);
 void queue_post_surely(struct cport_port *port, ULONG_PTR key);
+void queue_post_job(struct cport_port *port, struct op *op);
 /* As if the kernel had ended a call for the op with success: it will go on in the next wait, where there is room for events.
  * False: no memory for that. */
 bool queue_repeat(struct op *op, OVERLAPPED *overlapped);

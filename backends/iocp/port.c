@@ -43,10 +43,13 @@ static void iocp_close(struct cport_port *port)
     ULONG n;
     clock_close(port);
     while (GetQueuedCompletionStatusEx(iocp->queue, packets, 64, &n, 0, FALSE)) {
-        for (ULONG i = 0; i < n; i++)
+        for (ULONG i = 0; i < n; i++) {
+            struct op *op = CPORT_CONTAINER_OF(packets[i].lpOverlapped, struct op, engine);
             if (packets[i].lpCompletionKey == KEY_READY)
-                op_set_state(
-                    CPORT_CONTAINER_OF(packets[i].lpOverlapped, struct op, engine), OP_FREE);
+                op_set_state(op, OP_FREE);
+            else if (packets[i].lpCompletionKey == KEY_JOB)
+                offload_end(op, NULL); /* and its event comes by this queue, too */
+        }
     }
     CloseHandle(iocp->queue);
     port_free(port, iocp, sizeof(*iocp));
@@ -184,4 +187,5 @@ const struct backend backend_iocp = {
     .ready = iocp_ready,
     .wake_waiter = iocp_wake_waiter,
     .close_waiters = iocp_close_waiters,
+    .job_ended = queue_post_job,
 };

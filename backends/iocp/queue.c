@@ -8,11 +8,21 @@ bool queue_post(struct cport_port *port, ULONG_PTR key, OVERLAPPED *overlapped)
     return functions()->post_packet(iocp_of(port)->queue, 0, key, overlapped);
 }
 
+/* It fails for want of non-paged memory alone, which is not for long, or nothing else works either. */
+static void queue_post_patiently(struct cport_port *port, ULONG_PTR key, OVERLAPPED *overlapped)
+{
+    while (!queue_post(port, key, overlapped))
+        Sleep(1);
+}
+
 void queue_post_surely(struct cport_port *port, ULONG_PTR key)
 {
-    /* It fails for want of non-paged memory alone, which is not for long, or nothing else works either. */
-    while (!queue_post(port, key, NULL))
-        Sleep(1);
+    queue_post_patiently(port, key, NULL);
+}
+
+void queue_post_job(struct cport_port *port, struct op *op)
+{
+    queue_post_patiently(port, KEY_JOB, overlapped_of(op));
 }
 
 bool queue_repeat(struct op *op, OVERLAPPED *overlapped)

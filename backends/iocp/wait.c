@@ -32,14 +32,6 @@ static void repost_ready(struct cport_port *port)
     }
 }
 
-static void take_posts(struct cport_port *port)
-{
-    for (struct post_node *node = postbox_take(&port->posts), *next; node; node = next) {
-        next = node->next;
-        ready_push(&port->ready, CPORT_CONTAINER_OF(node, struct op, link));
-    }
-}
-
 static struct op *expire_timers(struct cport_port *port)
 {
     if (wheel_count(&port->wheel) == 0)
@@ -61,7 +53,7 @@ static int64_t prepare(struct cport_port *port, struct stay *stay)
 {
     port_lock(port);
     struct op *accepts = expire_timers(port);
-    take_posts(port);
+    port_take_left(port);
     if (!ready_empty(&port->ready))
         repost_ready(port);
     int64_t left = time_left(stay);
@@ -116,6 +108,9 @@ static void packet_take(struct cport_port *port, struct stay *stay, const OVERLA
         port_lock(port);
         port_deliver(port, CPORT_CONTAINER_OF(packet->lpOverlapped, struct op, engine), &stay->out);
         port_unlock(port);
+        break;
+    case KEY_JOB:
+        offload_end(CPORT_CONTAINER_OF(packet->lpOverlapped, struct op, engine), &stay->out);
         break;
     case KEY_WAKE:
         atomic_store_explicit(&port->wake_asked, 0, memory_order_relaxed);

@@ -171,13 +171,13 @@ CPORT_API const char *cport_version(void);
 #define CPORT_CAP_NONE             ((uint64_t)1 << 63) /* in allow_caps: no optional capability at all */
 
 typedef struct cport_port_options {
-    uint32_t size;        /* sizeof(cport_port_options) */
-    uint32_t flags;       /* CPORT_PORT_… */
-    uint32_t backend;     /* CPORT_BACKEND_…; AUTO looks at $CPORT_BACKEND first */
-    uint32_t concurrency; /* threads that may run at once; 0: the processors of this process */
-    uint32_t entries;     /* operations that one wait starts together; 0: 1024. A hint, no limit */
-    uint32_t reserved;    /* 0 */
-    uint64_t allow_caps;  /* 0: all; else those that may be used, for tests and for caution */
+    uint32_t size;         /* sizeof(cport_port_options) */
+    uint32_t flags;        /* CPORT_PORT_… */
+    uint32_t backend;      /* CPORT_BACKEND_…; AUTO looks at $CPORT_BACKEND first */
+    uint32_t concurrency;  /* threads that may run at once; 0: the processors of this process */
+    uint32_t entries;      /* operations that one wait starts together; 0: 1024. A hint, no limit */
+    uint32_t file_threads; /* threads that wait for disks and names, at most 1024; 0: 4 */
+    uint64_t allow_caps;   /* 0: all; else those that may be used, for tests and for caution */
     const cport_allocator *allocator;         /* NULL: the C library's. Copied */
     void (*log)(void *ctx, const char *line); /* NULL: silent. From any calling thread */
     void *log_ctx;

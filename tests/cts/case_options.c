@@ -51,7 +51,7 @@ void open_refuses_unknown_options(void)
     bad.flags |= 0x2u;
     CHECK_EQ(try_open(&bad), CPORT_EINVAL);
     bad = good;
-    bad.reserved = 1;
+    bad.file_threads = 1025;
     CHECK_EQ(try_open(&bad), CPORT_EINVAL);
     bad = good;
     bad.backend = 99;
