@@ -142,3 +142,44 @@ bool command_i64(const struct command *command, const char *key, int64_t *ret_va
     *ret_value = negative ? sum : -sum;
     return true;
 }
+
+const char *command_code_text(enum command_code code)
+{
+    switch (code) {
+    case CODE_OK:
+        return "";
+    case CODE_UNKNOWN_COMMAND:
+        return "No such command";
+    case CODE_LENGTH:
+        return "Packet too long";
+    case CODE_FORMAT:
+        return "Malformed packet or command text";
+    case CODE_UNKNOWN_ERROR:
+        return "Unknown error";
+    case CODE_NOT_COMPLETED:
+        return "Not completed";
+    case CODE_PARAMETER:
+        return "Parameter missing or malformed";
+    case CODE_LOGIN:
+        return "Wrong user or password";
+    case CODE_NOT_LOGGED_IN:
+        return "Not logged in";
+    case CODE_NO_FILE:
+        return "No such file";
+    case CODE_NOT_OPEN:
+        return "No file is open";
+    case CODE_IN_USE:
+        return "The file is in use";
+    case CODE_NO_DIRECTORY:
+        return "No such directory";
+    case CODE_CREATE_DIRECTORY:
+        return "The directory cannot be created";
+    case CODE_DELETE_DIRECTORY:
+        return "The directory cannot be deleted";
+    case CODE_DELETE_FILE:
+        return "The file cannot be deleted";
+    case CODE_SIZE:
+        return "Size or offset out of range";
+    }
+    return "";
+}

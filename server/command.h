@@ -18,8 +18,22 @@ enum command_code {
     CODE_UNKNOWN_COMMAND = 1,
     CODE_LENGTH = 2,
     CODE_FORMAT = 3,
-    CODE_PARAMETER = 6
+    CODE_UNKNOWN_ERROR = 4,
+    CODE_NOT_COMPLETED = 5,
+    CODE_PARAMETER = 6,
+    CODE_LOGIN = 7,
+    CODE_NOT_LOGGED_IN = 8,
+    CODE_NO_FILE = 9,
+    CODE_NOT_OPEN = 10,
+    CODE_IN_USE = 11,
+    CODE_NO_DIRECTORY = 0x02000001,
+    CODE_CREATE_DIRECTORY = 0x02000002,
+    CODE_DELETE_DIRECTORY = 0x02000003,
+    CODE_DELETE_FILE = 0x02000007,
+    CODE_SIZE = 0x02000008
 };
+
+const char *command_code_text(enum command_code code); /* for people */
 
 struct command {
     struct bytes text;

@@ -1,5 +1,7 @@
 #include "fields.h"
 
+#include <string.h>
+
 static struct bytes skip(struct bytes run, size_t len)
 {
     return (struct bytes){run.data + len, run.len - len};
@@ -40,17 +42,17 @@ bool utf8_check(struct bytes text)
 
 static bool record_check(struct bytes run, unsigned depth);
 
+static const uint8_t fixed_len[] = {[FIELD_NULL] = 0,
+    [FIELD_BOOL] = 1,
+    [FIELD_I32] = 4,
+    [FIELD_U32] = 4,
+    [FIELD_I64] = 8,
+    [FIELD_F64] = 8,
+    [FIELD_TIME] = 8};
+
 /* Checks the value at the front of the run. */
 static bool value_check(uint8_t kind, struct bytes run, unsigned depth, size_t *ret_len)
 {
-    static const uint8_t fixed_len[] = {[FIELD_NULL] = 0,
-        [FIELD_BOOL] = 1,
-        [FIELD_I32] = 4,
-        [FIELD_U32] = 4,
-        [FIELD_I64] = 8,
-        [FIELD_F64] = 8,
-        [FIELD_TIME] = 8};
-
     if (kind < FIELD_STRING) {
         if (run.len < fixed_len[kind] || (kind == FIELD_BOOL && run.data[0] > 1))
             return false;
@@ -94,4 +96,87 @@ static bool record_check(struct bytes run, unsigned depth)
 bool fields_check(struct bytes run)
 {
     return record_check(run, 0);
+}
+
+bool field_next(struct bytes *run, struct field *ret_field)
+{
+    if (run->len == 0)
+        return false;
+    const uint8_t *p = run->data;
+    struct field field = {.kind = (enum field_kind)p[0], .name = {p + 2, p[1]}};
+    p += 2 + field.name.len;
+    if (field.kind < FIELD_STRING) {
+        field.value = (struct bytes){p, fixed_len[field.kind]};
+    } else {
+        field.value = (struct bytes){p + 4, load_u32(p)};
+    }
+    *run = skip(*run, (size_t)(field.value.data + field.value.len - run->data));
+    *ret_field = field;
+    return true;
+}
+
+bool field_find(struct bytes run, const char *name, enum field_kind kind, struct field *ret_field)
+{
+    size_t len = strlen(name);
+    struct field field;
+    while (field_next(&run, &field)) {
+        if (field.kind == kind && field.name.len == len &&
+            memcmp(field.name.data, name, len) == 0) {
+            *ret_field = field;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool put(struct buffer *out, enum field_kind kind, const char *name, const uint8_t *value,
+    size_t value_len)
+{
+    uint8_t head[2] = {(uint8_t)kind, (uint8_t)strlen(name)};
+    return buffer_append(out, head, sizeof(head)) && buffer_append(out, name, head[1]) &&
+           buffer_append(out, value, value_len);
+}
+
+bool field_put_string(struct buffer *out, const char *name, struct bytes text)
+{
+    uint8_t len[4];
+    store_u32(len, (uint32_t)text.len);
+    return put(out, FIELD_STRING, name, len, sizeof(len)) &&
+           buffer_append(out, text.data, text.len);
+}
+
+bool field_put_u32(struct buffer *out, const char *name, uint32_t value)
+{
+    uint8_t bytes[4];
+    store_u32(bytes, value);
+    return put(out, FIELD_U32, name, bytes, sizeof(bytes));
+}
+
+bool field_put_i64(struct buffer *out, const char *name, int64_t value)
+{
+    uint8_t bytes[8];
+    store_u64(bytes, (uint64_t)value);
+    return put(out, FIELD_I64, name, bytes, sizeof(bytes));
+}
+
+bool field_put_time(struct buffer *out, const char *name, int64_t unix_ns)
+{
+    uint8_t bytes[8];
+    store_u64(bytes, (uint64_t)unix_ns);
+    return put(out, FIELD_TIME, name, bytes, sizeof(bytes));
+}
+
+bool field_record_begin(struct buffer *out, const char *name, size_t *ret_start)
+{
+    static const uint8_t len[4];
+    if (!put(out, FIELD_RECORD, name, len, sizeof(len)))
+        return false;
+    *ret_start = buffer_len(out);
+    return true;
+}
+
+void field_record_end(struct buffer *out, size_t start)
+{
+    uint8_t *inner = out->memory + out->start + start;
+    store_u32(inner - 4, (uint32_t)(buffer_len(out) - start));
 }

@@ -25,12 +25,17 @@ void response_begin(struct response *response, struct buffer *out, struct bytes 
     response_i64(response, "Code", code);
 }
 
-void response_text(struct response *response, const char *key, const char *value)
+void response_bytes(struct response *response, const char *key, struct bytes value)
 {
     add(response, "\r\n", 2);
     add(response, key, strlen(key));
     add(response, "=", 1);
-    add(response, value, strlen(value));
+    add(response, value.data, value.len);
+}
+
+void response_text(struct response *response, const char *key, const char *value)
+{
+    response_bytes(response, key, (struct bytes){(const uint8_t *)value, strlen(value)});
 }
 
 void response_i64(struct response *response, const char *key, int64_t value)
@@ -53,27 +58,17 @@ bool response_end(struct response *response, struct bytes data)
     return true;
 }
 
-static const char *code_text(enum command_code code)
+bool response_ok(struct buffer *out, struct bytes command_name)
 {
-    switch (code) {
-    case CODE_OK:
-        return "";
-    case CODE_UNKNOWN_COMMAND:
-        return "No such command";
-    case CODE_LENGTH:
-        return "Packet too long";
-    case CODE_FORMAT:
-        return "Malformed packet or command text";
-    case CODE_PARAMETER:
-        return "Parameter missing or malformed";
-    }
-    return "";
+    struct response response;
+    response_begin(&response, out, command_name, CODE_OK);
+    return response_end(&response, (struct bytes){0});
 }
 
 bool response_failure(struct buffer *out, struct bytes command_name, enum command_code code)
 {
     struct response response;
     response_begin(&response, out, command_name, code);
-    response_text(&response, "Message", code_text(code));
+    response_text(&response, "Message", command_code_text(code));
     return response_end(&response, (struct bytes){0});
 }

@@ -18,13 +18,16 @@ struct response {
 
 void response_begin(struct response *response, struct buffer *out, struct bytes command_name,
     enum command_code code);
+/* A value holds neither CR, LF nor '=': the caller's to see to. */
+void response_bytes(struct response *response, const char *key, struct bytes value);
 void response_text(struct response *response, const char *key, const char *value);
 void response_i64(struct response *response, const char *key, int64_t value);
 
 /* Adds the data and the lengths. False: no memory, and nothing was written. */
 bool response_end(struct response *response, struct bytes data);
 
-/* The whole of a reply that tells a failure. */
+/* The whole of a reply that tells success and nothing more; of one that tells a failure. */
+bool response_ok(struct buffer *out, struct bytes command_name);
 bool response_failure(struct buffer *out, struct bytes command_name, enum command_code code);
 
 #endif

@@ -84,6 +84,63 @@ static void utf8_is_strict(void **state)
         assert_false(utf8_check(text_bytes(wrong[i])));
 }
 
+static void fields_are_read_as_written(void **state)
+{
+    (void)state;
+    struct buffer_pool pool;
+    struct buffer out;
+    size_t outer, inner;
+    buffer_pool_init(&pool, 1 << 20);
+    buffer_init(&out, &pool);
+    assert_true(field_put_string(&out, "user", text_bytes("gr\xC3\xBC")));
+    assert_true(field_record_begin(&out, "outer", &outer));
+    assert_true(field_put_u32(&out, "u", 0xFFFFFFFFu));
+    assert_true(field_record_begin(&out, "inner", &inner));
+    field_record_end(&out, inner);
+    assert_true(field_put_i64(&out, "i", INT64_MIN));
+    field_record_end(&out, outer);
+    assert_true(field_put_time(&out, "t", -1));
+
+    struct bytes run = buffer_bytes(&out);
+    struct field field;
+    assert_true(fields_check(run));
+    assert_true(field_find(run, "user", FIELD_STRING, &field));
+    assert_bytes(field.value, "gr\xC3\xBC", 4);
+    assert_false(field_find(run, "USER", FIELD_STRING, &field));
+    assert_false(field_find(run, "user", FIELD_BYTES, &field));
+    assert_false(field_find(run, "i", FIELD_I64, &field)); /* it is not on this level */
+    assert_true(field_find(run, "t", FIELD_TIME, &field));
+    assert_int_equal(load_u64(field.value.data), UINT64_MAX);
+
+    assert_true(field_find(run, "outer", FIELD_RECORD, &field));
+    struct bytes record = field.value;
+    assert_true(field_next(&record, &field));
+    assert_int_equal(field.kind, FIELD_U32);
+    assert_int_equal(load_u32(field.value.data), 0xFFFFFFFFu);
+    assert_true(field_next(&record, &field));
+    assert_bytes(field.name, "inner", 5);
+    assert_int_equal(field.value.len, 0);
+    assert_true(field_next(&record, &field));
+    assert_int_equal((int64_t)load_u64(field.value.data), INT64_MIN);
+    assert_false(field_next(&record, &field));
+    buffer_clear(&out);
+    buffer_pool_drain(&pool);
+}
+
+static void writers_tell_want_of_memory(void **state)
+{
+    (void)state;
+    struct buffer_pool pool;
+    struct buffer out;
+    size_t start;
+    buffer_pool_init(&pool, 0);
+    buffer_init(&out, &pool);
+    assert_false(field_put_string(&out, "a", text_bytes("b")));
+    assert_false(field_put_u32(&out, "a", 1));
+    assert_false(field_record_begin(&out, "a", &start));
+    assert_int_equal(buffer_len(&out), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -92,6 +149,8 @@ int main(void)
         cmocka_unit_test(every_cut_is_malformed_or_between_fields),
         cmocka_unit_test(records_nest_eight_deep),
         cmocka_unit_test(utf8_is_strict),
+        cmocka_unit_test(fields_are_read_as_written),
+        cmocka_unit_test(writers_tell_want_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
