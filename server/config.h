@@ -1,7 +1,8 @@
 /*
- * config: what the command line says. One table holds every option: its name, what it takes, its help.
+ * config: what the shipped file and the command line say. One table, in config_table.c, holds every option: its name, its section
+ * of the file, what it takes, its help. A file is read first, whatever the place of --config; the command line goes over it.
  *
- * Ownership: the caller's; texts point into argv. Threading: constant once parsed.
+ * Ownership: the caller's, by value. Threading: constant once parsed.
  */
 #ifndef CPORT_SERVER_CONFIG_H
 #define CPORT_SERVER_CONFIG_H
@@ -10,35 +11,44 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define CONFIG_FILE_NAME_BYTES 256u
+
 struct config {
-    const char *listen; /* as given */
-    char host[64];      /* and taken apart */
+    char config_file[CONFIG_FILE_NAME_BYTES]; /* "": none */
+    char listen[128];                         /* as given */
+    char host[64];                            /* and taken apart */
     uint16_t tcp_port;
 
     int64_t workers; /* 0: one for each processor allowed */
     int64_t backend; /* CPORT_BACKEND_… */
     int64_t acceptor;
-    int64_t log_level;
+
     int64_t max_frame;
     int64_t max_connections;
     int64_t send_queue; /* bytes at which a connection is read no further */
     int64_t memory;     /* bytes that all buffers may hold together */
+
     int64_t preface_timeout_ns;
     int64_t write_timeout_ns;
     int64_t drain_timeout_ns;
 
+    int64_t log_level;
+
+    bool check;
+    bool print;
     bool help;
     bool version;
 };
 
 enum { ACCEPTOR_AUTO, ACCEPTOR_PER_WORKER, ACCEPTOR_ONE };
 
-#define CONFIG_ERROR_BYTES 256u
+#define CONFIG_ERROR_BYTES 512u
 
 /* False: error says what is wrong, as one line. */
 bool config_parse(
     int argc, char *const *argv, struct config *ret_config, char error[CONFIG_ERROR_BYTES]);
 
 void config_print_help(FILE *to);
+void config_print_file(FILE *to); /* the shipped file: every option, its help and its default */
 
 #endif

@@ -19,6 +19,14 @@ int main(int argc, char **argv)
             payload_has_checksum() ? "yes" : "no", payload_has_zstd() ? "yes" : "no");
         return 0;
     }
+    if (config.print) {
+        config_print_file(stdout);
+        return 0;
+    }
+    if (config.check) {
+        puts("cport-server: the options are good");
+        return 0;
+    }
     log_open((enum log_level)config.log_level);
     return server_run(&config);
 }

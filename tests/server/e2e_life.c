@@ -197,6 +197,12 @@ static void help_and_version_are_told(void **state)
     assert_string_equal(errors, "");
     assert_int_equal(RUN("--version"), 0);
     assert_non_null(strstr(output, "cport-server "));
+    assert_int_equal(RUN("--check-config"), 0);
+    assert_non_null(strstr(output, "the options are good"));
+    assert_int_equal(RUN("--check-config", "--config", "no/such/file"), 2);
+    assert_non_null(strstr(errors, "no/such/file"));
+    assert_int_equal(RUN("--print-config"), 0);
+    assert_non_null(strstr(output, "\n[limits]"));
 }
 
 static void a_backend_that_is_not_there_is_told(void **state)

@@ -112,19 +112,40 @@ stage_clang()
     labels_test clang unit
 }
 
-# fuzz_all OPTION...: each fuzzer in turn, from its seeds and what earlier runs have found.
+# fuzz_one FUZZER OPTION...: from its seeds and what earlier runs have found.
+fuzz_one()
+{
+    local fuzzer=$1 name corpus
+    shift
+    name=$(basename "$fuzzer")
+    corpus=build/fuzz/corpus/$name
+    mkdir -p "$corpus" build/fuzz/found build/fuzz/log
+    if "$fuzzer" -artifact_prefix="build/fuzz/found/$name-" "$@" "$corpus" "tests/fuzz/corpus/$name" \
+        >"build/fuzz/log/$name" 2>&1; then
+        echo "$name: $(tail -n 1 "build/fuzz/log/$name")"
+    else
+        cat "build/fuzz/log/$name"
+        echo "$name: FAILED"
+        return 1
+    fi
+}
+
+# fuzz_all OPTION...: as many fuzzers at a time as there are processors.
 fuzz_all()
 {
-    local fuzzer name corpus
+    local fuzzer status=0
     preset_build fuzz
     for fuzzer in build/fuzz/tests/fuzz/fuzz_*; do
         [[ -x $fuzzer && ! -d $fuzzer ]] || continue
-        name=$(basename "$fuzzer")
-        corpus=build/fuzz/corpus/$name
-        mkdir -p "$corpus" build/fuzz/found
-        echo "$name"
-        "$fuzzer" -artifact_prefix="build/fuzz/found/$name-" "$@" "$corpus" "tests/fuzz/corpus/$name"
+        while (($(jobs -pr | wc -l) >= jobs)); do
+            wait -n || status=1
+        done
+        fuzz_one "$fuzzer" "$@" &
     done
+    while (($(jobs -p | wc -l) > 0)); do
+        wait -n || status=1
+    done
+    return "$status"
 }
 
 # The benchmark's own tests, and every peer serves a little: nothing is measured.
@@ -134,10 +155,10 @@ stage_bench()
     labels_test bench bench bench-smoke
 }
 
-# Long enough to see that the fuzzers work and the seeds pass; searching is for ./dev fuzz.
+# A minute each: longer searches are for ./dev fuzz.
 stage_fuzz()
 {
-    fuzz_all -runs=20000 -seed=1 -max_total_time=30
+    fuzz_all -seed=1 -max_total_time=60
 }
 
 stage_wine()
