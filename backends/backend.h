@@ -41,6 +41,9 @@ struct backend {
 
     /* A descriptor joins. CPORT_ENOTSUP: not something to be driven. */
     int (*attach)(struct cport_handle *h);
+    /* It leaves, and stays open: nothing of the handle is pending. An error: nothing has happened. Asked only of an engine that has
+     * set CPORT_CAP_DETACH. */
+    int (*detach)(struct cport_handle *h);
 
     /* Starts op. START_PENDING: it will end through poll. START_DONE: it has ended, op->result, ->transferred and
      * ->aux are set (and event_flags, CPORT_BUFFER). < 0: it cannot be started, nothing has happened. */

@@ -445,6 +445,32 @@ fail_handle:
     return r;
 }
 
+int cport_detach(cport_handle *h, cport_os_handle *ret_fd)
+{
+    if (!h || !ret_fd)
+        return CPORT_EINVAL;
+    struct cport_port *port = h->port;
+    if (!port_is_mine(port))
+        return CPORT_EWRONGTHREAD;
+    if (!(port->caps & CPORT_CAP_DETACH))
+        return CPORT_ENOTSUP;
+    handle_lock(h);
+    int r = 0;
+    if (h->state != HANDLE_OPEN)
+        r = CPORT_EALREADY;
+    else if (h->pending || port_has_ready(port, h))
+        r = CPORT_EBUSY;
+    else
+        r = port->backend->detach(h);
+    if (r == 0) {
+        *ret_fd = h->fd;
+        fdmap_clear(port, h->fd);
+        handle_drop(port, h);
+    }
+    handle_unlock(h);
+    return r;
+}
+
 cport_os_handle cport_handle_fd(const cport_handle *h)
 {
     return h->fd;

@@ -39,6 +39,8 @@ struct cport_handle {
     struct op *close_op;
     struct lock lock; /* kept from one life to the next: a late reader may still hold it */
     uint32_t pending; /* accepted operations that are not final, without the close */
+    _Atomic uint32_t
+        queued; /* engine's: events in the kernel's own queue; kept across lives, since they outlive the handle */
     uint8_t state;
     uint8_t engine_bits;              /* engine's */
     struct cport_handle *engine_next; /* engine's */

@@ -379,6 +379,17 @@ void port_ready(struct cport_port *port, struct op *op)
     port_unlock(port);
 }
 
+bool port_has_ready(struct cport_port *port, const struct cport_handle *h)
+{
+    bool found = false;
+    port_lock(port);
+    struct op *op = atomic_load_explicit(&port->ready.head, memory_order_relaxed);
+    for (; op && !found; op = op->next)
+        found = op->kind != OP_POST && op->kind != OP_TIMER && op->handle == h;
+    port_unlock(port);
+    return found;
+}
+
 void port_take_ready(struct cport_port *port, struct harvest *out)
 {
     struct op *op;

@@ -199,6 +199,8 @@ static inline void port_take_left(struct cport_port *port)
             ready_push(&port->ready, CPORT_CONTAINER_OF(node, struct op, link));
     }
 }
+/* Whether an event of h waits in the ready list. */
+bool port_has_ready(struct cport_port *port, const struct cport_handle *h);
 /* Moves events from the ready list into out; the port's lock is held. */
 void port_take_ready(struct cport_port *port, struct harvest *out);
 /* The event of an op that was ready goes into out: the op is free again, or a periodic timer is armed anew. The port's lock is

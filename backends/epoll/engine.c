@@ -47,7 +47,8 @@ static int engine_open(struct cport_port *port, char *reason, size_t reason_size
     }
     lock_init(&e->lock);
     port->engine = e;
-    port->caps = CPORT_CAP_SPECULATIVE | (port->shared ? CPORT_CAP_SHARED : 0);
+    port->caps = CPORT_CAP_SPECULATIVE | (port->shared ? CPORT_CAP_SHARED : 0) |
+                 (port->allow_caps & CPORT_CAP_DETACH);
     return 0;
 
 fail_wake_fd:
@@ -195,11 +196,18 @@ static int cancel(struct op *op)
     return CANCEL_DONE;
 }
 
-static int close_handle(struct cport_handle *h)
+/* Readiness is told anew by the next epoll set that the descriptor joins: what is unread, the end and errors among it. */
+static int detach(struct cport_handle *h)
 {
     listed_remove(h);
-    /* Before close: a duplicate of the descriptor elsewhere would keep its registration alive for ever. */
     epoll_ctl(engine_of(h->port)->epfd, EPOLL_CTL_DEL, h->fd, NULL);
+    return 0;
+}
+
+static int close_handle(struct cport_handle *h)
+{
+    /* Before close: a duplicate of the descriptor elsewhere would keep its registration alive for ever. */
+    detach(h);
     if (h->close_op->flags & CPORT_ABORT)
         os_socket_set_abort(h->fd);
     cport_socket_close(h->fd);
@@ -345,6 +353,7 @@ const struct backend backend_epoll = {
     .open = engine_open,
     .close = engine_close,
     .attach = attach,
+    .detach = detach,
     .start = start,
     .cancel = cancel,
     .close_handle = close_handle,

@@ -24,7 +24,7 @@ static int uring_open(struct cport_port *port, char *reason, size_t reason_size)
     memset(u, 0, sizeof(*u));
     u->port = port;
     port->engine = u;
-    port->caps = 0;
+    port->caps = port->allow_caps & CPORT_CAP_DETACH;
     int r = ring_open(u, reason, reason_size);
     if (r < 0)
         port_free(port, u, sizeof(*u));
@@ -49,6 +49,13 @@ static int uring_attach(struct cport_handle *h)
     int flags = fcntl(h->fd, F_GETFL);
     if (flags < 0 || ((flags & O_NONBLOCK) && fcntl(h->fd, F_SETFL, flags & ~O_NONBLOCK) < 0))
         return error_from_errno(errno);
+    return 0;
+}
+
+/* An op is final when the kernel has told its last of it: nothing in the ring names the descriptor. */
+static int uring_detach(struct cport_handle *h)
+{
+    (void)h;
     return 0;
 }
 
@@ -101,6 +108,7 @@ const struct backend backend_io_uring = {
     .open = uring_open,
     .close = uring_close,
     .attach = uring_attach,
+    .detach = uring_detach,
     .start = uring_start,
     .cancel = uring_cancel,
     .close_handle = uring_close_handle,

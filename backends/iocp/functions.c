@@ -1,4 +1,5 @@
 #include "functions.h"
+#include "error.h"
 
 static struct functions loaded;
 static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
@@ -23,7 +24,34 @@ static int find_extension(SOCKET s, GUID id, void *ret_fn, DWORD size)
     return r != 0 ? os_socket_error() : 0;
 }
 
-static int load_extensions(void)
+int port_association_remove(set_information_file_fn set, HANDLE file)
+{
+    enum { FILE_REPLACE_COMPLETION_INFORMATION = 61 };
+    struct {
+        HANDLE port;
+        void *key;
+    } none = {NULL, NULL};
+    IO_STATUS_BLOCK status;
+    NTSTATUS r = set(file, &status, &none, sizeof(none), FILE_REPLACE_COMPLETION_INFORMATION);
+    return r == 0 ? 0 : error_from_ntstatus((uint32_t)r);
+}
+
+/* Windows 8.1 and later take sockets off their ports, others and Wine do not; so it is tried: from one port and onto the next. */
+static bool try_moving(SOCKET s, set_information_file_fn set)
+{
+    HANDLE first = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 1);
+    HANDLE second = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 1);
+    bool moves = first && second && CreateIoCompletionPort((HANDLE)s, first, 0, 0) &&
+                 port_association_remove(set, (HANDLE)s) == 0 &&
+                 CreateIoCompletionPort((HANDLE)s, second, 0, 0);
+    if (second)
+        CloseHandle(second);
+    if (first)
+        CloseHandle(first);
+    return moves;
+}
+
+static int load_extensions(set_information_file_fn set)
 {
     const GUID accept_ex = WSAID_ACCEPTEX;
     const GUID connect_ex = WSAID_CONNECTEX;
@@ -37,6 +65,8 @@ static int load_extensions(void)
     r = find_extension(s, accept_ex, &loaded.accept_ex, sizeof(loaded.accept_ex));
     if (r == 0)
         r = find_extension(s, connect_ex, &loaded.connect_ex, sizeof(loaded.connect_ex));
+    if (r == 0 && set && try_moving((SOCKET)s, set))
+        loaded.set_information_file = set;
     cport_socket_close(s);
     return r;
 }
@@ -55,7 +85,8 @@ static BOOL CALLBACK load(INIT_ONCE *self, void *ret_error, void **context)
     loaded.associate_wait_packet =
         (associate_wait_packet_fn)find(ntdll, "NtAssociateWaitCompletionPacket");
     loaded.cancel_wait_packet = (cancel_wait_packet_fn)find(ntdll, "NtCancelWaitCompletionPacket");
-    *error = loaded.device_io_control ? load_extensions() : CPORT_ENOTSUP;
+    set_information_file_fn set = (set_information_file_fn)find(ntdll, "NtSetInformationFile");
+    *error = loaded.device_io_control ? load_extensions(set) : CPORT_ENOTSUP;
     return *error == 0;
 }
 

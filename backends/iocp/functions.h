@@ -13,6 +13,8 @@ typedef NTSTATUS(NTAPI *device_io_control_fn)(HANDLE file, HANDLE event, PIO_APC
     ULONG out_len);
 typedef NTSTATUS(NTAPI *query_information_file_fn)(
     HANDLE file, IO_STATUS_BLOCK *status, void *information, ULONG len, int information_class);
+typedef NTSTATUS(NTAPI *set_information_file_fn)(
+    HANDLE file, IO_STATUS_BLOCK *status, void *information, ULONG len, int information_class);
 typedef NTSTATUS(NTAPI *create_wait_packet_fn)(HANDLE *packet, ULONG access, void *attributes);
 typedef NTSTATUS(NTAPI *associate_wait_packet_fn)(HANDLE packet, HANDLE queue, HANDLE target,
     void *key, void *apc_context, NTSTATUS status, ULONG_PTR information,
@@ -29,10 +31,14 @@ struct functions {
     LPFN_CONNECTEX connect_ex;
     device_io_control_fn device_io_control;
     query_information_file_fn query_information_file; /* may be NULL, as may the rest */
+    set_information_file_fn set_information_file; /* there only if sockets can leave their port */
     create_wait_packet_fn create_wait_packet;
     associate_wait_packet_fn associate_wait_packet;
     cancel_wait_packet_fn cancel_wait_packet;
 };
+
+/* Takes the association with a completion port off the socket. 0, or an error. */
+int port_association_remove(set_information_file_fn set, HANDLE file);
 
 /* Loads them; later calls find it done. 0, or an error: then the next call tries again. */
 int functions_load(void);

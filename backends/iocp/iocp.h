@@ -90,6 +90,9 @@ void op_fail(struct op *op, struct ending ending);
 bool queue_post(struct cport_port *port, ULONG_PTR key, OVERLAPPED *overlapped);
 void queue_post_surely(struct cport_port *port, ULONG_PTR key);
 void queue_post_job(struct cport_port *port, struct op *op);
+/* The packet of an op whose event is ready, counted by its handle until ready_taken. False: no memory for it. */
+bool queue_ready(struct cport_port *port, struct op *op);
+void ready_taken(struct op *op);
 /* As if the kernel had ended a call for the op with success: it will go on in the next wait, where there is room for events.
  * False: no memory for that. */
 bool queue_repeat(struct op *op, OVERLAPPED *overlapped);

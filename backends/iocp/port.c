@@ -28,6 +28,8 @@ static int iocp_open(struct cport_port *port, char *reason, size_t reason_size)
     port->engine = iocp;
     clock_open(port);
     port->caps = port->allow_caps & CPORT_CAP_SKIP_ON_SUCCESS;
+    if (functions()->set_information_file)
+        port->caps |= port->allow_caps & CPORT_CAP_DETACH;
     if (port->shared)
         port->caps |= CPORT_CAP_SHARED;
     snprintf(reason, reason_size, "timers by %s",
@@ -59,9 +61,9 @@ static void iocp_ready(struct cport_port *port, struct op *op)
 {
     /* While others are in the list, this one's place is behind them. */
     if (port->shared || os_thread_self() == port->owner) {
-        if (!ready_empty(&port->ready) || !queue_post(port, KEY_READY, overlapped_of(op)))
+        if (!ready_empty(&port->ready) || !queue_ready(port, op))
             ready_push(&port->ready, op);
-    } else if (!queue_post(port, KEY_READY, overlapped_of(op))) {
+    } else if (!queue_ready(port, op)) {
         postbox_push(&port->posts, &op->link);
     }
 }
@@ -137,6 +139,19 @@ static int attach_error(const struct cport_handle *h, DWORD error)
     return CPORT_EALREADY;
 }
 
+/* A socket that comes from another port may skip packets already, and cannot be told not to. */
+static bool skips_already(const struct cport_handle *h)
+{
+    enum { FILE_IO_COMPLETION_NOTIFICATION_INFORMATION = 41 };
+    IO_STATUS_BLOCK status;
+    ULONG modes = 0;
+    query_information_file_fn query = functions()->query_information_file;
+    return query &&
+           query(file_of(h), &status, &modes, sizeof(modes),
+               FILE_IO_COMPLETION_NOTIFICATION_INFORMATION) == 0 &&
+           (modes & FILE_SKIP_COMPLETION_PORT_ON_SUCCESS);
+}
+
 static int iocp_attach(struct cport_handle *h)
 {
     WSAPROTOCOL_INFOW protocol;
@@ -158,7 +173,19 @@ static int iocp_attach(struct cport_handle *h)
     if (own && (h->port->caps & CPORT_CAP_SKIP_ON_SUCCESS) &&
         SetFileCompletionNotificationModes(file_of(h), modes))
         h->engine_bits |= HANDLE_SKIPS;
+    else if (skips_already(h))
+        h->engine_bits |= HANDLE_SKIPS;
     return 0;
+}
+
+static int iocp_detach(struct cport_handle *h)
+{
+    if (atomic_load_explicit(&h->queued, memory_order_relaxed))
+        return CPORT_EBUSY;
+    int r = port_association_remove(functions()->set_information_file, file_of(h));
+    if (r == 0)
+        accept_free(h);
+    return r;
 }
 
 static int iocp_close_handle(struct cport_handle *h)
@@ -178,6 +205,7 @@ const struct backend backend_iocp = {
     .open = iocp_open,
     .close = iocp_close,
     .attach = iocp_attach,
+    .detach = iocp_detach,
     .start = iocp_start,
     .cancel = iocp_cancel,
     .close_handle = iocp_close_handle,

@@ -25,6 +25,29 @@ void queue_post_job(struct cport_port *port, struct op *op)
     queue_post_patiently(port, KEY_JOB, overlapped_of(op));
 }
 
+static struct cport_handle *handle_of(const struct op *op)
+{
+    return op->kind == OP_POST || op->kind == OP_TIMER ? NULL : op->handle;
+}
+
+bool queue_ready(struct cport_port *port, struct op *op)
+{
+    struct cport_handle *h = handle_of(op);
+    if (h)
+        atomic_fetch_add_explicit(&h->queued, 1, memory_order_relaxed);
+    bool ok = queue_post(port, KEY_READY, overlapped_of(op)); /* if so, the op is gone */
+    if (h && !ok)
+        atomic_fetch_sub_explicit(&h->queued, 1, memory_order_relaxed);
+    return ok;
+}
+
+void ready_taken(struct op *op)
+{
+    struct cport_handle *h = handle_of(op);
+    if (h)
+        atomic_fetch_sub_explicit(&h->queued, 1, memory_order_relaxed);
+}
+
 bool queue_repeat(struct op *op, OVERLAPPED *overlapped)
 {
     overlapped->Internal = 0;

@@ -25,7 +25,7 @@ static void repost_ready(struct cport_port *port)
     struct op *op;
     while ((op = atomic_load_explicit(&port->ready.head, memory_order_relaxed)) != NULL) {
         struct op *next = op->next; /* once posted it may be gone */
-        if (!queue_post(port, KEY_READY, overlapped_of(op)))
+        if (!queue_ready(port, op))
             return;
         atomic_store_explicit(&port->ready.head, next, memory_order_relaxed);
         port->ready.popped++;
@@ -101,13 +101,19 @@ static void handle_ended(struct cport_handle *h, OVERLAPPED *overlapped, struct 
     handle_unlock(h);
 }
 
+static void ready_take(struct cport_port *port, struct op *op, struct harvest *out)
+{
+    ready_taken(op);
+    port_lock(port);
+    port_deliver(port, op, out);
+    port_unlock(port);
+}
+
 static void packet_take(struct cport_port *port, struct stay *stay, const OVERLAPPED_ENTRY *packet)
 {
     switch (packet->lpCompletionKey) {
     case KEY_READY:
-        port_lock(port);
-        port_deliver(port, CPORT_CONTAINER_OF(packet->lpOverlapped, struct op, engine), &stay->out);
-        port_unlock(port);
+        ready_take(port, CPORT_CONTAINER_OF(packet->lpOverlapped, struct op, engine), &stay->out);
         break;
     case KEY_JOB:
         offload_end(CPORT_CONTAINER_OF(packet->lpOverlapped, struct op, engine), &stay->out);

@@ -160,14 +160,15 @@ CPORT_API const char *cport_version(void);
 #define CPORT_PORT_SINGLE          0x1u /* one owner thread: no locks, and the fastest engine there is */
 
 /* Capabilities: what a port can do, and, in allow_caps, what it may do. */
-#define CPORT_CAP_MULTISHOT_ACCEPT ((uint64_t)1 << 0) /* the kernel keeps an accept armed */
-#define CPORT_CAP_MULTISHOT_RECV   ((uint64_t)1 << 1) /* the kernel keeps a pooled receive armed */
-#define CPORT_CAP_BUFFER_RINGS     ((uint64_t)1 << 2) /* the kernel picks pool buffers */
-#define CPORT_CAP_DEFER_TASKRUN    ((uint64_t)1 << 3) /* io_uring completes inside the wait only */
-#define CPORT_CAP_REGISTERED_RING  ((uint64_t)1 << 4) /* io_uring's own descriptor is registered */
-#define CPORT_CAP_SPECULATIVE      ((uint64_t)1 << 5) /* operations are tried at submit */
-#define CPORT_CAP_SKIP_ON_SUCCESS  ((uint64_t)1 << 6) /* IOCP: no packet for instant success */
-#define CPORT_CAP_SHARED           ((uint64_t)1 << 7) /* the port takes several threads */
+#define CPORT_CAP_MULTISHOT_ACCEPT ((uint64_t)1 << 0)  /* the kernel keeps an accept armed */
+#define CPORT_CAP_MULTISHOT_RECV   ((uint64_t)1 << 1)  /* the kernel keeps a pooled receive armed */
+#define CPORT_CAP_BUFFER_RINGS     ((uint64_t)1 << 2)  /* the kernel picks pool buffers */
+#define CPORT_CAP_DEFER_TASKRUN    ((uint64_t)1 << 3)  /* io_uring completes inside the wait only */
+#define CPORT_CAP_REGISTERED_RING  ((uint64_t)1 << 4)  /* io_uring's own descriptor is registered */
+#define CPORT_CAP_SPECULATIVE      ((uint64_t)1 << 5)  /* operations are tried at submit */
+#define CPORT_CAP_SKIP_ON_SUCCESS  ((uint64_t)1 << 6)  /* IOCP: no packet for instant success */
+#define CPORT_CAP_SHARED           ((uint64_t)1 << 7)  /* the port takes several threads */
+#define CPORT_CAP_DETACH           ((uint64_t)1 << 18) /* cport_detach: connections can move on */
 #define CPORT_CAP_NONE             ((uint64_t)1 << 63) /* in allow_caps: no optional capability at all */
 
 typedef struct cport_port_options {
@@ -282,6 +283,15 @@ CPORT_API int cport_attach(
  * Returns: 0; CPORT_EALREADY being closed; CPORT_EINVAL; CPORT_EBUSY the op is in flight; CPORT_EWRONGTHREAD.
  * Since: 0.1. */
 CPORT_API int cport_close(cport_handle *h, cport_op *op, uint32_t flags);
+
+/* cport_detach: takes a quiescent socket off its port. The handle is gone when this returns 0, without an event; the
+ * descriptor is the caller's again, with everything that it has received and is still to be read, to be attached to another
+ * port or closed with cport_socket_close. Its blocking mode may have changed. Events that other threads have dequeued
+ * already are no hindrance.
+ * Thread: owner, or any. Blocks: no.
+ * Returns: 0; CPORT_EBUSY an operation is pending, or its event is not dequeued yet; CPORT_EALREADY being closed;
+ * CPORT_ENOTSUP the port has no CPORT_CAP_DETACH (Windows before 8.1, Wine); CPORT_EINVAL; CPORT_EWRONGTHREAD. Since: 0.1. */
+CPORT_API int cport_detach(cport_handle *h, cport_os_handle *ret_fd);
 
 /* What a handle was made of. Thread: any, until the handle's close event. Blocks: no. Since: 0.1. */
 CPORT_API cport_os_handle cport_handle_fd(const cport_handle *h);

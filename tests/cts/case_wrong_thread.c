@@ -56,6 +56,8 @@ static void try_handle_calls(trespass *t)
     CHECK_EQ(cts_cancel(&t->recv), CPORT_EWRONGTHREAD);
     CHECK_EQ(cts_cancel(&t->timer), CPORT_EWRONGTHREAD);
     CHECK_EQ(cport_cancel_all(h), CPORT_EWRONGTHREAD);
+    cport_os_handle fd;
+    CHECK_EQ(cts_detach(h, &fd), CPORT_EWRONGTHREAD);
     CHECK_EQ(cts_close(h, &op, 0), CPORT_EWRONGTHREAD);
 }
 

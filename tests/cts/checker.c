@@ -104,6 +104,17 @@ void checker_handle_opened(cport_handle *h, cport_port *port, uintptr_t key)
     cts_unlock(&checker_lock);
 }
 
+/* Not by its address, under which there may be another by now. */
+void checker_handle_detached(handle_record *h)
+{
+    cts_lock(&checker_lock);
+    if (h->pending > 0)
+        BROKEN("cport_detach let a handle go with %u operations pending", h->pending);
+    h->gone = true;
+    h->gone_clock = clock_now;
+    cts_unlock(&checker_lock);
+}
+
 /* ---- Lanes: the order of receives, and of sends, of one handle ---- */
 
 static lane *lane_of(const op_record *rec)

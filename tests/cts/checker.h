@@ -10,7 +10,7 @@
  *   CPORT_MORE only on multishot and periodic ops; known flags and error codes only;
  *   the handle's key, the post's key and result, 0 for timers; results within what the call asked for;
  *   receives, and sends, of a handle end in the order of their calls;
- *   the close event is the last of its handle;
+ *   the close event is the last of its handle, and after a detach there is none;
  *   each pool buffer belongs to one side at a time, and none is lost when the pool closes;
  *   ev is untouched beyond the returned count.
  */
@@ -26,6 +26,7 @@
 int cts_post(cport_port *port, cport_op *op, uintptr_t key, int64_t result);
 int cts_attach_try(
     cport_port *port, cport_os_handle fd, uintptr_t key, uint32_t flags, cport_handle **ret_h);
+int cts_detach(cport_handle *h, cport_os_handle *ret_fd);
 int cts_close(cport_handle *h, cport_op *op, uint32_t flags);
 int cts_accept(cport_handle *listener, cport_op *op, uint32_t flags);
 int cts_connect(cport_handle *h, cport_op *op, const struct sockaddr *address,

@@ -124,6 +124,7 @@ pool_record *checker_pool(const cport_bufs *pool);
 op_record *checker_op(const cport_op *op);
 
 void checker_handle_opened(cport_handle *h, cport_port *port, uintptr_t key);
+void checker_handle_detached(handle_record *h);
 submit_token checker_submit_begins(cport_op *op, const submit_plan *plan);
 int checker_submit_ends(submit_token token, int ret);
 void checker_handle_cancelled(const cport_handle *handle);

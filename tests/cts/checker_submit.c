@@ -38,16 +38,42 @@ int cts_post(cport_port *port, cport_op *op, uintptr_t key, int64_t result)
     SUBMIT(op, plan, cport_post(port, op, key, result));
 }
 
+/* Marks the handle as ending before the call: its event may come, and its address return, before the call does. */
+static handle_record *ending_begins(const cport_handle *h, bool *ret_before)
+{
+    cts_lock(&checker_lock);
+    handle_record *rec = checker_handle(h);
+    *ret_before = rec != NULL && rec->closing;
+    if (rec != NULL)
+        rec->closing = true;
+    cts_unlock(&checker_lock);
+    return rec;
+}
+
+int cts_detach(cport_handle *h, cport_os_handle *ret_fd)
+{
+    const cport_os_handle untouched = (cport_os_handle)-7;
+    cport_os_handle fd = untouched;
+    bool closing;
+    handle_record *rec = ending_begins(h, &closing);
+    int ret = cport_detach(h, ret_fd != NULL ? &fd : NULL);
+    CHECK(ret <= 0);
+    if (ret < 0) {
+        CHECK(fd == untouched);
+        if (rec != NULL)
+            rec->closing = closing;
+        return ret;
+    }
+    checker_handle_detached(rec);
+    *ret_fd = fd;
+    return 0;
+}
+
 int cts_close(cport_handle *h, cport_op *op, uint32_t flags)
 {
     submit_plan plan = {.kind = KIND_CLOSE, .handle = h};
-    cts_lock(&checker_lock);
-    handle_record *rec = checker_handle(h);
-    bool closing = rec != NULL && rec->closing;
-    if (rec != NULL)
-        rec->closing =
-            true; /* now: the event may come, and the address return, before the call does */
-    cts_unlock(&checker_lock);
+    bool closing;
+    handle_record *rec = ending_begins(h, &closing);
     submit_token token = checker_submit_begins(op, &plan);
     int ret = cport_close(h, op, flags);
     if (ret != 0 && !closing && rec != NULL)
