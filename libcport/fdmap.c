@@ -33,11 +33,11 @@ int fdmap_set(struct cport_port *port, cport_os_handle fd, struct cport_handle *
     return atomic_compare_exchange_strong(slot, &none, h) ? 0 : CPORT_EALREADY;
 }
 
-void fdmap_clear(struct cport_port *port, cport_os_handle fd)
+void fdmap_clear(struct cport_port *port, cport_os_handle fd, struct cport_handle *h)
 {
     _Atomic(struct cport_handle *) *slot = fdmap_slot(port, fd);
     if (slot)
-        atomic_store_explicit(slot, NULL, memory_order_release);
+        atomic_compare_exchange_strong(slot, &h, NULL);
 }
 
 void fdmap_free(struct cport_port *port)

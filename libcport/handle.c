@@ -140,7 +140,7 @@ static void finish_closing(struct cport_handle *h, struct harvest *out)
     if (h->state != HANDLE_CLOSING || h->pending)
         return;
     h->state = HANDLE_CLOSED;
-    fdmap_clear(h->port, h->fd);
+    fdmap_clear(h->port, h->fd, h);
     if (h->port->backend->close_handle(h) == START_DONE)
         handle_closed(h, out);
 }
@@ -256,7 +256,7 @@ int handle_submit(struct cport_handle *h, struct dir *d, struct op *op)
     if (port->shared)
         lock_acquire(&h->lock);
     if (h->state != HANDLE_OPEN)
-        r = CPORT_ECANCELED;
+        r = h->state == HANDLE_BORROWED ? CPORT_EINVAL : CPORT_ECANCELED;
     else if (d->head)
         op_set_state(op, OP_QUEUED);
     else
@@ -276,7 +276,7 @@ int handle_submit_poll(struct cport_handle *h, struct op *op)
 {
     op_reset(h, op);
     handle_lock(h);
-    int r = h->state == HANDLE_OPEN ? op_start(h->port, op) : CPORT_ECANCELED;
+    int r = handle_is_open(h) ? op_start(h->port, op) : CPORT_ECANCELED;
     if (r == START_PENDING) {
         op->next = h->polls;
         h->polls = op;
@@ -368,7 +368,7 @@ int cport_cancel_all(cport_handle *h)
     if (!port_is_mine(h->port))
         return CPORT_EWRONGTHREAD;
     handle_lock(h);
-    if (h->state == HANDLE_OPEN)
+    if (handle_is_open(h))
         cancel_pending(h);
     handle_unlock(h);
     return 0;
@@ -385,9 +385,14 @@ int cport_close(cport_handle *h, cport_op *public_op, uint32_t flags)
         return CPORT_EBUSY;
 
     handle_lock(h);
-    if (h->state != HANDLE_OPEN) { /* or free already, its close event in the ready list */
+    int r = 0;
+    if (!handle_is_open(h)) /* or free already, its close event in the ready list */
+        r = CPORT_EALREADY;
+    else if (h->state == HANDLE_BORROWED && flags)
+        r = CPORT_EINVAL; /* the connection is not ours to reset */
+    if (r < 0) {
         handle_unlock(h);
-        return CPORT_EALREADY;
+        return r;
     }
     op->kind = OP_CLOSE;
     op->handle = h;
@@ -405,11 +410,26 @@ int cport_close(cport_handle *h, cport_op *public_op, uint32_t flags)
     return 0;
 }
 
+/* The descriptor that the engine gets, and its place in the table. One that somebody else may close, and its number be
+ * given to another, at any time has no place there: where a loan has no descriptor of its own, it has none. */
+static int take_descriptor(struct cport_handle *h, bool borrowed)
+{
+    h->fd = h->given;
+    int r = borrowed ? os_borrow(h->given, &h->fd) : 0;
+    if (r < 0 || (borrowed && h->fd == h->given))
+        return r;
+    r = fdmap_set(h->port, h->fd, h);
+    if (r < 0 && borrowed)
+        os_give_back(h->given, h->fd);
+    return r;
+}
+
 int cport_attach(
     cport_port *port, cport_os_handle fd, uintptr_t key, uint32_t flags, cport_handle **ret_h)
 {
-    if (!port || !ret_h || flags || fd == CPORT_OS_HANDLE_INVALID)
+    if (!port || !ret_h || (flags & ~CPORT_ATTACH_BORROWED) || fd == CPORT_OS_HANDLE_INVALID)
         return CPORT_EINVAL;
+    const bool borrowed = (flags & CPORT_ATTACH_BORROWED) != 0;
     if (!port_is_mine(port))
         return CPORT_EWRONGTHREAD;
     struct cport_handle *h = handle_alloc(port);
@@ -418,7 +438,7 @@ int cport_attach(
 
     handle_lock(h); /* a late reader of the handle's last life may be looking at it */
     h->key = key;
-    h->fd = fd;
+    h->given = fd;
     h->rd = h->wr = (struct dir){NULL, NULL};
     h->polls = NULL;
     h->close_op = NULL;
@@ -426,19 +446,20 @@ int cport_attach(
     h->engine_bits = 0;
     h->engine_next = NULL;
     h->engine = NULL;
-    int r = fdmap_set(port, fd, h);
+    int r = take_descriptor(h, borrowed);
     if (r < 0)
         goto fail_handle;
-    h->state = HANDLE_OPEN;
+    h->state = borrowed ? HANDLE_BORROWED : HANDLE_OPEN;
     r = port->backend->attach(h);
     if (r < 0)
-        goto fail_fdmap;
+        goto fail_descriptor;
     handle_unlock(h);
     *ret_h = h;
     return 0;
 
-fail_fdmap:
-    fdmap_clear(port, fd);
+fail_descriptor:
+    fdmap_clear(port, h->fd, h);
+    os_give_back(h->given, h->fd);
 fail_handle:
     handle_drop(port, h);
     handle_unlock(h);
@@ -457,14 +478,14 @@ int cport_detach(cport_handle *h, cport_os_handle *ret_fd)
     handle_lock(h);
     int r = 0;
     if (h->state != HANDLE_OPEN)
-        r = CPORT_EALREADY;
+        r = h->state == HANDLE_BORROWED ? CPORT_EINVAL : CPORT_EALREADY;
     else if (h->pending || port_has_ready(port, h))
         r = CPORT_EBUSY;
     else
         r = port->backend->detach(h);
     if (r == 0) {
         *ret_fd = h->fd;
-        fdmap_clear(port, h->fd);
+        fdmap_clear(port, h->fd, h);
         handle_drop(port, h);
     }
     handle_unlock(h);
@@ -473,7 +494,7 @@ int cport_detach(cport_handle *h, cport_os_handle *ret_fd)
 
 cport_os_handle cport_handle_fd(const cport_handle *h)
 {
-    return h->fd;
+    return h->given;
 }
 
 uintptr_t cport_handle_key(const cport_handle *h)

@@ -17,9 +17,10 @@
 
 enum handle_state {
     HANDLE_FREE,
-    HANDLE_OPEN,
     HANDLE_CLOSING, /* refuses new operations; waits for the old ones to become final */
     HANDLE_CLOSED,  /* the engine closes the descriptor; only the close event is to come */
+    HANDLE_BORROWED, /* open, but somebody else's descriptor: takes polls alone. From here on: open */
+    HANDLE_OPEN,
 };
 
 /* A queue of ops; the head is with the engine (OP_STARTED or OP_PAUSED), the rest OP_QUEUED. */
@@ -31,7 +32,7 @@ struct dir {
 struct cport_handle {
     uintptr_t key;           /* constant while attached; the slab's link while free */
     struct cport_port *port; /* constant while attached, and readable afterwards */
-    cport_os_handle fd;      /* constant while attached */
+    cport_os_handle fd;      /* constant while attached, as is `given` */
     uint32_t generation;     /* kept, and raised, from one life to the next */
     struct dir rd;           /* accept, recv */
     struct dir wr;           /* connect, send, shutdown */
@@ -42,7 +43,8 @@ struct cport_handle {
     _Atomic uint32_t
         queued; /* engine's: events in the kernel's own queue; kept across lives, since they outlive the handle */
     uint8_t state;
-    uint8_t engine_bits;              /* engine's */
+    uint8_t engine_bits;   /* engine's */
+    cport_os_handle given; /* the caller's name for fd: another one if that is borrowed */
     struct cport_handle *engine_next; /* engine's */
     void *engine;                     /* engine's */
 };
@@ -77,6 +79,11 @@ int handle_submit_poll(struct cport_handle *h, struct op *op);
 int handle_cancel(struct op *op);
 /* The pause of an accept is over (state OP_RESUMED): start it again. */
 void handle_accept_resume(struct op *op);
+
+static inline bool handle_is_open(const struct cport_handle *h)
+{
+    return h->state >= HANDLE_BORROWED;
+}
 
 static inline struct dir *handle_dir(struct cport_handle *h, const struct op *op)
 {

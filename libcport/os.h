@@ -71,6 +71,9 @@ void os_free(void *memory);
 int os_socket_start(void); /* once per process, lazily: Winsock */
 int os_socket_open(int family, cport_os_handle *ret_fd);
 int os_socket_set_abort(cport_os_handle fd);
+/* A descriptor of our own for somebody else's socket, or that same one where the engine can do without; and back. */
+int os_borrow(cport_os_handle fd, cport_os_handle *ret_own);
+void os_give_back(cport_os_handle fd, cport_os_handle own);
 /* A server's address reuse: rebinding at once works, a second listener does not. */
 int os_socket_set_reuse(cport_os_handle fd);
 int os_socket_set_reuse_port(cport_os_handle fd);

@@ -2,6 +2,7 @@
  * os_posix.c: os.h for Linux.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -153,6 +154,22 @@ int os_socket_set_abort(cport_os_handle fd)
     struct linger linger = {.l_onoff = 1, .l_linger = 0};
     return setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) < 0 ? os_socket_error()
                                                                               : 0;
+}
+
+/* Its owner may close the socket, and get another of the same number, while a ring still has requests for the old one. */
+int os_borrow(cport_os_handle fd, cport_os_handle *ret_own)
+{
+    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (own < 0)
+        return os_socket_error();
+    *ret_own = own;
+    return 0;
+}
+
+void os_give_back(cport_os_handle fd, cport_os_handle own)
+{
+    if (own != fd)
+        close(own);
 }
 
 int os_socket_set_reuse(cport_os_handle fd)

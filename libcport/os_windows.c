@@ -228,6 +228,19 @@ int os_socket_set_abort(cport_os_handle fd)
     return r != 0 ? os_socket_error() : 0;
 }
 
+/* The engine asks about it through a socket of its own: backends/iocp/loan.c. */
+int os_borrow(cport_os_handle fd, cport_os_handle *ret_own)
+{
+    *ret_own = fd;
+    return 0;
+}
+
+void os_give_back(cport_os_handle fd, cport_os_handle own)
+{
+    (void)fd;
+    (void)own;
+}
+
 int os_socket_set_reuse(cport_os_handle fd)
 {
     /* SO_REUSEADDR would let a second listener steal the address; rebinding at once needs nothing here. */

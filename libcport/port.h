@@ -250,7 +250,8 @@ static inline struct cport_handle *fdmap_get(const struct cport_port *port, cpor
     return slot ? atomic_load_explicit(slot, memory_order_acquire) : NULL;
 }
 int fdmap_set(struct cport_port *port, cport_os_handle fd, struct cport_handle *h);
-void fdmap_clear(struct cport_port *port, cport_os_handle fd);
+/* Clears it if it is h's. */
+void fdmap_clear(struct cport_port *port, cport_os_handle fd, struct cport_handle *h);
 void fdmap_free(struct cport_port *port);
 
 void *port_alloc(const struct cport_port *port, size_t size, size_t align);

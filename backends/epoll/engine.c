@@ -290,7 +290,7 @@ static void take_edge(struct cport_port *port, const struct epoll_event *event, 
         return;
     handle_lock(h);
     /* The descriptor may have a new life by now, or the handle may have one under another descriptor. */
-    if (h->state == HANDLE_OPEN && datum_of(h) == event->data.u64) {
+    if (handle_is_open(h) && datum_of(h) == event->data.u64) {
         unsigned bits = 0;
         if (event->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
             bits |= RD_READY;

@@ -46,6 +46,8 @@ static int uring_attach(struct cport_handle *h)
         return error_from_errno(errno);
     if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode))
         return CPORT_ENOTSUP;
+    if (h->state == HANDLE_BORROWED) /* polled alone, in any mode; and the mode is its owner's */
+        return 0;
     int flags = fcntl(h->fd, F_GETFL);
     if (flags < 0 || ((flags & O_NONBLOCK) && fcntl(h->fd, F_SETFL, flags & ~O_NONBLOCK) < 0))
         return error_from_errno(errno);

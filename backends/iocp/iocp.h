@@ -24,6 +24,7 @@
 #define KEY_ALARM    ((ULONG_PTR)4) /* the same, from the alarm: it has to be set anew */
 #define KEY_STOP     ((ULONG_PTR)5) /* the port is being closed */
 #define KEY_JOB      ((ULONG_PTR)6) /* an op whose job in the port's own threads has run */
+#define KEY_PROBE    ((ULONG_PTR)7) /* of the kernel's: a poll of a borrowed socket */
 
 /* Bits of cport_handle.engine_bits. */
 #define HANDLE_SKIPS 0x01u /* a call that succeeds at once queues no packet */
@@ -33,6 +34,9 @@
     0x04u /* an event has told of it: sends that fail from here on are CPORT_EPIPE */
 #define HANDLE_RECV_SHUT                                                                           \
     0x08u /* the receiving side has been shut down: receives end with 0 bytes */
+
+#define HANDLE_LOAN                                                                                \
+    0x10u /* somebody else's socket: not on this port, and asked about through the probe */
 
 /* A waitable timer whose expiry the kernel queues as a packet by itself. Absent before Windows 8 and in Wine. */
 struct alarm {
@@ -46,6 +50,7 @@ struct iocp {
     HANDLE queue; /* constant after open */
 
     /* Under the port's lock. */
+    SOCKET probe; /* loan.c; INVALID_SOCKET until the first borrowed socket, then constant */
     struct alarm alarm;
     const void *
         keeper; /* the sleeping thread that wakes in time for the timers, where there is no alarm */
@@ -85,6 +90,10 @@ bool ending_of_call(
 struct ending ending_of_stream(const struct cport_handle *h);
 /* Sets the op's result and aux from the error, which is CPORT_ECANCELED if the op's end was asked for. */
 void op_fail(struct op *op, struct ending ending);
+
+/* loan.c. Somebody else's socket joins the port without being on it. probe_of: the file through which h is polled. */
+int loan_attach(struct cport_handle *h);
+HANDLE probe_of(const struct cport_handle *h);
 
 /* queue.c. Packets of our own. What must not be lost, and has no op to be kept by, is posted until the kernel has room. */
 bool queue_post(struct cport_port *port, ULONG_PTR key, OVERLAPPED *overlapped);

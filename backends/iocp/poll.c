@@ -87,7 +87,7 @@ int poll_start(struct op *op)
         .handle = file_of(op->handle),
         .events = events_of_mask(mask),
     };
-    NTSTATUS r = functions()->device_io_control(file_of(op->handle), NULL, NULL, overlapped_of(op),
+    NTSTATUS r = functions()->device_io_control(probe_of(op->handle), NULL, NULL, overlapped_of(op),
         status, IOCTL_AFD_POLL, info, sizeof(*info), info, sizeof(*info));
     /* STATUS_PENDING is among the successes, which queue a packet unless the handle skips. */
     if (r == (NTSTATUS)STATUS_PENDING || (r >= 0 && !(op->handle->engine_bits & HANDLE_SKIPS)))

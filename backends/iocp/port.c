@@ -17,7 +17,7 @@ static int iocp_open(struct cport_port *port, char *reason, size_t reason_size)
     struct iocp *iocp = port_alloc(port, sizeof(*iocp), _Alignof(struct iocp));
     if (!iocp)
         return CPORT_ENOMEM;
-    *iocp = (struct iocp){0};
+    *iocp = (struct iocp){.probe = INVALID_SOCKET};
     iocp->queue = CreateIoCompletionPort(
         INVALID_HANDLE_VALUE, NULL, 0, port->shared ? port->crew.concurrency : 1);
     if (!iocp->queue) {
@@ -53,6 +53,8 @@ static void iocp_close(struct cport_port *port)
                 offload_end(op, NULL); /* and its event comes by this queue, too */
         }
     }
+    if (iocp->probe != INVALID_SOCKET)
+        closesocket(iocp->probe);
     CloseHandle(iocp->queue);
     port_free(port, iocp, sizeof(*iocp));
 }
@@ -119,7 +121,7 @@ static int iocp_cancel(struct op *op)
     if (op->kind == OP_ACCEPT)
         accept_cancel(op);
     else
-        CancelIoEx(file_of(op->handle), overlapped_of(op));
+        CancelIoEx(probe_of(op->handle), overlapped_of(op));
     return CANCEL_LATER;
 }
 
@@ -154,6 +156,8 @@ static bool skips_already(const struct cport_handle *h)
 
 static int iocp_attach(struct cport_handle *h)
 {
+    if (h->state == HANDLE_BORROWED)
+        return loan_attach(h);
     WSAPROTOCOL_INFOW protocol;
     int len = sizeof(protocol);
     DWORD flags;
@@ -193,7 +197,8 @@ static int iocp_close_handle(struct cport_handle *h)
     accept_free(h);
     if (h->close_op->flags & CPORT_ABORT)
         os_socket_set_abort(h->fd);
-    closesocket((SOCKET)h->fd);
+    if (!(h->engine_bits & HANDLE_LOAN))
+        closesocket((SOCKET)h->fd);
     /* Never straight into a batch: events of the handle may be queued in the kernel, and this is the last. */
     handle_closed(h, NULL);
     return START_PENDING;

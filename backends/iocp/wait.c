@@ -131,6 +131,11 @@ static void packet_take(struct cport_port *port, struct stay *stay, const OVERLA
     case KEY_STOP:
         stay->stopped = true;
         break;
+    case KEY_PROBE: {
+        const struct op *op = CPORT_CONTAINER_OF(packet->lpOverlapped, struct op, engine);
+        handle_ended(op->handle, packet->lpOverlapped, &stay->out);
+        break;
+    }
     default:
         handle_ended(
             (struct cport_handle *)packet->lpCompletionKey, packet->lpOverlapped, &stay->out);

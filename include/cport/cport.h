@@ -267,11 +267,18 @@ CPORT_API void cport_blocking_end(void);
 
 /* ---- Handles ---------------------------------------------------------------------------------------------- */
 
+#define CPORT_ATTACH_BORROWED 0x1u /* somebody else's: to be polled, not to be closed */
+
 /* cport_attach: gives a socket to the port. key comes back with every event of the handle. The socket may be of
  * any blocking mode and keeps its options; from here on it is used, and closed, through the handle alone.
- * Thread: owner, or any. Blocks: no.
+ * With CPORT_ATTACH_BORROWED it stays with whoever reads, writes and closes it, another library for example. Its
+ * handle takes cport_poll alone (else CPORT_EINVAL) and changes nothing about it; it can have any number of such
+ * handles, on any ports. cport_close lets go of it: as soon as that call has returned, it may be closed, and its
+ * number be attached again. (On Linux the port holds a duplicate: the connection ends with the later of the
+ * owner's close and the handle's close event.)
+ * Thread: owner, or any. Blocks: no. Flags: CPORT_ATTACH_BORROWED.
  * Returns: 0; CPORT_EALREADY it is attached; CPORT_EINVAL not an open descriptor, or unknown flags;
- * CPORT_ENOTSUP not something that this library drives (a regular file); CPORT_ENOMEM. Since: 0.1. */
+ * CPORT_ENOTSUP not something that this library drives (a regular file); CPORT_ENOMEM; CPORT_EMFILE. Since: 0.1. */
 CPORT_API int cport_attach(
     cport_port *port, cport_os_handle fd, uintptr_t key, uint32_t flags, cport_handle **ret_h);
 
@@ -371,7 +378,7 @@ CPORT_API int cport_shutdown(cport_handle *h, cport_op *op, int how);
 #define CPORT_POLL_HUP 0x8u /* always reported */
 
 /* cport_poll: result = the CPORT_POLL_… that hold, once one of mask does. Moves no data: for sockets that another
- * library reads and writes. Any number at once, in no order. */
+ * library reads and writes (see CPORT_ATTACH_BORROWED). Any number at once, in no order. */
 CPORT_API int cport_poll(cport_handle *h, cport_op *op, uint32_t mask);
 
 /* cport_cancel: asks for an early end. Exactly one final event follows: CPORT_ECANCELED, or whatever came first.

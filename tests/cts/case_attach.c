@@ -42,7 +42,7 @@ void s14_attach_refuses_what_it_cannot_drive(void)
     cts_file_close(file);
 
     cts_sock_pair(&one, &other);
-    CHECK_EQ(cts_attach_try(port, one, 0, 1, &h), CPORT_EINVAL);
+    CHECK_EQ(cts_attach_try(port, one, 0, 2, &h), CPORT_EINVAL);
     CHECK_EQ(cts_attach_try(port, one, 0, 0x80000000u, &h), CPORT_EINVAL);
     CHECK_EQ(cts_attach_try(port, one, 0, 0, NULL), CPORT_EINVAL);
     CHECK_EQ(cts_attach_try(NULL, one, 0, 0, &h), CPORT_EINVAL);

@@ -16,6 +16,7 @@ typedef struct sweep {
     cport_op accept;
     cport_handle *clients[SWEEP_PAIRS];
     cport_handle *servers[SWEEP_PAIRS];
+    cport_handle *lent[SWEEP_PAIRS];
     cport_op connect[SWEEP_PAIRS];
     cport_op recv[SWEEP_PAIRS], send[SWEEP_PAIRS], poll[SWEEP_PAIRS], timer[SWEEP_PAIRS];
     char in[SWEEP_PAIRS][8];
@@ -66,8 +67,11 @@ static void sweep_connect(sweep *s)
             cts_attach_try(s->port, (cport_os_handle)ev.result, (uintptr_t)i, 0, &s->servers[i]));
         i++;
     }
-    for (int i = 0; i < SWEEP_PAIRS; i++)
+    for (int i = 0; i < SWEEP_PAIRS; i++) {
         CHECK_EQ(cts_result(s->port, &s->connect[i]), 0);
+        PERSIST(cts_attach_try(
+            s->port, cport_handle_fd(s->clients[i]), 0, CPORT_ATTACH_BORROWED, &s->lent[i]));
+    }
 }
 
 static void sweep_talk(sweep *s)
@@ -99,6 +103,7 @@ static void sweep_close(sweep *s)
     CHECK_EQ(cts_result(s->port, &post), 3);
     for (int i = 0; i < SWEEP_PAIRS; i++) {
         CHECK_EQ(cport_cancel_all(s->clients[i]), 0);
+        cts_close_wait(s->lent[i], 0);
         cts_close_wait(s->clients[i], 0);
         cts_close_wait(s->servers[i], CPORT_ABORT);
     }
