@@ -10,7 +10,7 @@
  * - The handle's lock is held in start, cancel, close_handle and, by the engine itself, around the handle_op_… calls; SINGLE
  *   ports have no locks (handle_lock does nothing).
  * - poll is called by one thread at a time.
- * - cancel is asked once per op; close_handle when nothing of the handle is pending any more.
+ * - cancel is asked once per op, unless it lingers; close_handle when nothing of the handle is pending any more.
  * What an engine must see to
  * - A stale kernel event never reaches a handle of a later life: check the generation, or have none outstanding.
  * - Each started op ends by START_DONE, by CANCEL_DONE, or by one handle_op_final.

@@ -168,7 +168,7 @@ void handle_op_final(struct op *op, int64_t result, struct harvest *out)
 {
     struct cport_handle *h = op->handle;
     struct dir *d = NULL;
-    if (op->kind == OP_POLL) {
+    if (op->kind == OP_POLL || (op->bits & OP_LINGERS)) {
         polls_remove(h, op);
     } else {
         d = handle_dir(h, op);
@@ -182,6 +182,17 @@ void handle_op_final(struct op *op, int64_t result, struct harvest *out)
         dir_start(h, d, out);
     if (h->state == HANDLE_CLOSING)
         finish_closing(h, out);
+}
+
+void handle_op_linger(struct op *op, struct harvest *out)
+{
+    struct cport_handle *h = op->handle;
+    dir_pop(&h->wr);
+    op->bits |= OP_LINGERS;
+    op->next = h->polls;
+    h->polls = op;
+    if (h->wr.head)
+        dir_start(h, &h->wr, out);
 }
 
 void handle_op_more(
@@ -243,10 +254,11 @@ static inline int submit_ended(struct cport_handle *h, struct op *op, int r)
 static void op_reset(struct cport_handle *h, struct op *op)
 {
     op->handle = h;
-    op->event_flags = 0;
+    op->event_flags = op->flags & CPORT_ZERO_COPY; /* CPORT_COPIED, until the engine knows better */
     op->aux = 0;
     op->transferred = 0;
 }
+_Static_assert(CPORT_ZERO_COPY == CPORT_COPIED, "the wish and its refusal are the same bit");
 
 int handle_submit(struct cport_handle *h, struct dir *d, struct op *op)
 {
@@ -303,6 +315,10 @@ static bool unpause(struct cport_handle *h, struct op *op)
 /* Asks the engine to end an op that it has, or ends it here where it holds none. */
 static void cancel_started(struct cport_handle *h, struct op *op, struct harvest *out)
 {
+    if (op->bits & OP_LINGERS) {
+        h->port->backend->cancel(op);
+        return;
+    }
     if (op->bits & OP_CANCELLED)
         return;
     op->bits |= OP_CANCELLED;

@@ -36,7 +36,7 @@ struct cport_handle {
     uint32_t generation;     /* kept, and raised, from one life to the next */
     struct dir rd;           /* accept, recv */
     struct dir wr;           /* connect, send, shutdown */
-    struct op *polls;        /* all OP_STARTED */
+    struct op *polls;        /* and sends that linger; all OP_STARTED */
     struct op *close_op;
     struct lock lock; /* kept from one life to the next: a late reader may still hold it */
     uint32_t pending; /* accepted operations that are not final, without the close */
@@ -61,6 +61,10 @@ struct harvest;
  * event into `out` where there is room and into the ready list otherwise, then start the next of its direction or go on with
  * the handle's closing. `out` may be NULL. */
 void handle_op_final(struct op *op, int64_t result, struct harvest *out);
+
+/* The head of the sending direction has come to its end, but the kernel still holds its memory: the next may start, and
+ * handle_op_final comes when it is free. From here on `cancel` may be asked any number of times, and ends nothing. */
+void handle_op_linger(struct op *op, struct harvest *out);
 
 /* One event of a multishot op that stays armed. Needs room: the caller checks harvest_full first. */
 void handle_op_more(

@@ -148,7 +148,7 @@ int cport_send(cport_handle *h, cport_op *public_op, const void *data, size_t le
     struct op *op = op_of(public_op);
     if (!data && len)
         return CPORT_EINVAL;
-    int r = op_begin(h, op, OP_SEND, flags, CPORT_INLINE_OK);
+    int r = op_begin(h, op, OP_SEND, flags, CPORT_INLINE_OK | CPORT_ZERO_COPY);
     return r < 0 ? r : submit_plain(h, &h->wr, op, (void *)(uintptr_t)data, len);
 }
 
@@ -158,7 +158,7 @@ int cport_sendv(
     struct op *op = op_of(public_op);
     if (!pieces_ok(bufs, count))
         return CPORT_EINVAL;
-    int r = op_begin(h, op, OP_SENDV, flags, CPORT_INLINE_OK);
+    int r = op_begin(h, op, OP_SENDV, flags, CPORT_INLINE_OK | CPORT_ZERO_COPY);
     return r < 0 ? r : submit_pieces(h, &h->wr, op, bufs, count);
 }
 

@@ -53,6 +53,8 @@ enum op_state {
 
 #define OP_CANCELLED 0x1u /* somebody asked for an early end */
 #define OP_EPISODE   0x2u /* accept: its want of descriptors has been told; until the next success */
+#define OP_KEPT      0x8u  /* engine's: the kernel has not let go of all its memory */
+#define OP_LINGERS   0x10u /* has left its direction, and is kept: see handle_op_linger */
 #define OP_CAPTURED                                                                                \
     0x4u /* io.vec, or a use of io.pool, is this op's and to be given back when it is final */
 

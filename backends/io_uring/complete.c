@@ -12,28 +12,39 @@
 #include "error.h"
 #include "uring.h"
 
-/* The op was cancelled and has ended: whether its cancel has, too. */
-static bool cancel_settled(struct uring *u, struct op *op)
+/* The op has ended: whether its cancel has, too, if there was one, and the kernel has no memory of it. */
+static bool all_settled(struct uring *u, struct op *op)
 {
     struct scratch *scratch = scratch_of(op);
-    if (scratch->state & SCRATCH_CANCEL_QUEUED)
+    if (scratch->state & SCRATCH_CANCEL_QUEUED) {
         scratch_remove(&u->cancels, op);
-    return !(scratch->state & SCRATCH_CANCEL_SENT);
+        scratch->state &= ~SCRATCH_CANCEL_QUEUED;
+    }
+    return !(scratch->state & SCRATCH_CANCEL_SENT) && !(op->bits & OP_KEPT);
 }
 
-/* The op has ended, but for a cancel that may still be on its way to it. */
+/* The op has ended, but for a cancel that may still be on its way to it, and memory that the kernel may hold. */
 static inline void op_end(struct uring *u, struct op *op, int64_t result, struct harvest *out)
 {
-    if (!(op->bits & OP_CANCELLED) || cancel_settled(u, op)) {
+    if (!(op->bits & (OP_CANCELLED | OP_KEPT)) || all_settled(u, op)) {
         handle_op_final(op, result, out);
         return;
     }
     scratch_of(op)->state |= SCRATCH_ENDED;
     op->result = result;
+    if (op->bits & OP_KEPT)
+        zero_copy_linger(op, out);
+}
+
+void op_settle(struct op *op, struct harvest *out)
+{
+    if ((scratch_of(op)->state & (SCRATCH_ENDED | SCRATCH_CANCEL_SENT)) == SCRATCH_ENDED &&
+        !(op->bits & OP_KEPT))
+        handle_op_final(op, op->result, out);
 }
 
 /* There is more to do for the op, unless somebody has cancelled it meanwhile. */
-static void op_again(struct uring *u, struct op *op, struct harvest *out)
+void op_again(struct uring *u, struct op *op, struct harvest *out)
 {
     if (op->bits & OP_CANCELLED)
         op_end(u, op, CPORT_ECANCELED, out);
@@ -240,7 +251,8 @@ static void complete_op(
         break;
     case OP_SEND:
     case OP_SENDV:
-        complete_send(u, op, res, out);
+        if (!is_zero_copy(op) || !zero_copy_took(u, op, res, flags, out))
+            complete_send(u, op, res, out);
         break;
     case OP_RECV_POOLED:
         complete_pooled(u, op, res, flags, out);
@@ -273,7 +285,7 @@ static void complete_cancel(struct uring *u, struct op *op, int res, struct harv
     struct scratch *scratch = scratch_of(op);
     scratch->state &= ~SCRATCH_CANCEL_SENT;
     if (scratch->state & SCRATCH_ENDED)
-        handle_op_final(op, op->result, out);
+        op_settle(op, out);
     else if (res == -ENOENT)
         submit_cancel(u, op);
 }

@@ -217,6 +217,7 @@ int ring_open(struct uring *u, char *reason, size_t reason_size)
         r = check_complete(u, reason, reason_size);
     if (r < 0)
         goto fail_wake;
+    trial_zero_copy(u);
     trial_recv(u);
     if (u->port->allow_caps & CPORT_CAP_MULTISHOT_RECV & ~u->port->caps)
         snprintf(reason, reason_size, "its multishot receive is not trusted here, and not used");

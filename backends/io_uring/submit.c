@@ -139,10 +139,14 @@ static void sqe_fill(struct io_uring_sqe *sqe, struct op *op)
     case OP_SEND:
         sqe_plain(sqe, IORING_OP_SEND, op);
         sqe->msg_flags = MSG_NOSIGNAL | MSG_WAITALL;
+        if (is_zero_copy(op))
+            zero_copy_sqe(sqe, op);
         break;
     case OP_SENDV:
         sqe_pieces(sqe, IORING_OP_SENDMSG, op);
         sqe->msg_flags = MSG_NOSIGNAL | MSG_WAITALL;
+        if (is_zero_copy(op))
+            zero_copy_sqe(sqe, op);
         break;
     case OP_POLL:
         sqe_ready(sqe, op, events_of(op->poll_mask));
@@ -227,6 +231,8 @@ int uring_start(struct op *op)
     if (op->kind == OP_SHUTDOWN)
         return shutdown_now(op);
     scratch_of(op)->state = 0;
+    if (is_zero_copy(op))
+        zero_copy_begin(op);
     op_queue(op->handle->port->engine, op);
     return START_PENDING;
 }
@@ -234,6 +240,10 @@ int uring_start(struct op *op)
 int uring_cancel(struct op *op)
 {
     struct uring *u = op->handle->port->engine;
+    if (op->bits & OP_LINGERS) {
+        zero_copy_hurry(op);
+        return CANCEL_LATER;
+    }
     if (scratch_of(op)->state & SCRATCH_BACKLOG) {
         scratch_remove(&u->backlog, op);
         return CANCEL_DONE;

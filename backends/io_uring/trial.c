@@ -55,6 +55,32 @@ int trial_accept(struct uring *u)
     return 0;
 }
 
+static bool knows_zero_copy(struct uring *u, uint8_t opcode)
+{
+    struct io_uring_sqe *sqe = sq_next(u);
+    if (!sqe)
+        return false;
+    sqe->opcode = opcode;
+    sqe->ioprio = IORING_SEND_ZC_REPORT_USAGE;
+    sqe->fd = u->wake_fd;
+    sqe->user_data = DATA_TRIAL;
+    bool knows = false;
+    struct io_uring_cqe cqe = {.flags = IORING_CQE_F_MORE};
+    while ((cqe.flags & IORING_CQE_F_MORE) && trial_completion(u, TRIAL_WAIT_NS, &cqe))
+        if (!(cqe.flags & IORING_CQE_F_NOTIF))
+            knows = cqe.user_data == DATA_TRIAL && cqe.res != -EINVAL;
+    return knows;
+}
+
+/* Again on the eventfd. A kernel that sends without copying but does not tell whether it did (6.0, 6.1) is not asked to: one
+ * that always copies would be the slower for it, and nobody would know. */
+void trial_zero_copy(struct uring *u)
+{
+    if ((u->port->allow_caps & CPORT_CAP_ZERO_COPY) && knows_zero_copy(u, IORING_OP_SEND_ZC) &&
+        knows_zero_copy(u, IORING_OP_SENDMSG_ZC))
+        u->port->caps |= CPORT_CAP_ZERO_COPY;
+}
+
 /* Two ends of a connection over loopback; false: not here. */
 static bool connection_open(int *ret_near, int *ret_far)
 {

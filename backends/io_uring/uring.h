@@ -8,7 +8,7 @@
  * be called by others, and touches what is constant after open.
  *
  * Files: ring.c opens the ring and enters the kernel, trial.c tries what it can do, submit.c turns ops into requests, complete.c completions into events,
- * pool.c holds the buffer rings, engine.c is the vtable.
+ * pool.c holds the buffer rings, zero_copy.c sends from the caller's memory, engine.c is the vtable.
  */
 #ifndef CPORT_URING_H
 #define CPORT_URING_H
@@ -41,10 +41,24 @@ _Static_assert(sizeof(struct scratch) <= 16, "the accept's place on the wheel st
 #define SCRATCH_CANCEL_SENT   0x4u  /* the completion of its cancel is to come */
 #define SCRATCH_ENDED         0x8u  /* only that is to come: op->result is set */
 #define SCRATCH_DRY           0x10u /* a pooled receive that found neither a buffer nor bytes */
+#define SCRATCH_COPY          0x20u /* a send whose memory the kernel did not want to lend */
 
 static inline struct scratch *scratch_of(struct op *op)
 {
     return (struct scratch *)(void *)op->engine;
+}
+
+/* A send from the caller's memory: the other half. */
+struct kept {
+    uint32_t
+        requests; /* whose notification, that the kernel has let go of the memory, is to come */
+    bool used;    /* there has been one */
+    bool copied;
+} CPORT_MAY_ALIAS;
+
+static inline struct kept *kept_of(struct op *op)
+{
+    return (struct kept *)(void *)&op->engine[2];
 }
 
 struct scratch_queue {
@@ -118,6 +132,7 @@ static inline void sqe_poll(struct io_uring_sqe *sqe, int fd, uint32_t events)
 /* trial.c: sets port->caps. trial_accept arms the poll that uring_wake triggers, and returns an error if it cannot. */
 int trial_accept(struct uring *u);
 void trial_recv(struct uring *u);
+void trial_zero_copy(struct uring *u);
 
 /* submit.c */
 int uring_start(struct op *op);
@@ -135,7 +150,26 @@ static inline bool submit_is_behind(const struct uring *u)
 void scratch_remove(struct scratch_queue *q, struct op *op);
 
 /* complete.c: turns completions into events while out has room. */
+/* Something of the op that was outstanding is not any more: if that was all, and its end is known, it is final. */
+void op_settle(struct op *op, struct harvest *out);
+/* There is more to do for the op, unless somebody has cancelled it meanwhile. */
+void op_again(struct uring *u, struct op *op, struct harvest *out);
 void uring_reap(struct uring *u, struct harvest *out);
+
+/* zero_copy.c */
+static inline bool is_zero_copy(const struct op *op)
+{
+    return (op->flags & CPORT_ZERO_COPY) != 0;
+}
+void zero_copy_begin(struct op *op);
+/* Makes the request for a plain send one without copying, unless this op has tried that in vain. */
+void zero_copy_sqe(struct io_uring_sqe *sqe, struct op *op);
+/* A completion of such a send. True: it has been dealt with; false: it is that of a plain one. */
+bool zero_copy_took(struct uring *u, struct op *op, int res, uint32_t flags, struct harvest *out);
+/* The op has ended, but the kernel holds its memory. */
+void zero_copy_linger(struct op *op, struct harvest *out);
+/* A close with CPORT_ABORT is not to wait for the peer: the kernel drops what it holds. */
+void zero_copy_hurry(const struct op *op);
 
 /* pool.c */
 int uring_bufs_open(struct cport_bufs *pool);
@@ -147,6 +181,12 @@ int buf_ring_probe(struct uring *u);
 void buf_rings_drain(struct uring *u);
 
 /* Newer than the oldest liburing that this builds with. */
+#ifndef IORING_SEND_ZC_REPORT_USAGE
+#define IORING_SEND_ZC_REPORT_USAGE (1U << 3)
+#endif
+#ifndef IORING_NOTIF_USAGE_ZC_COPIED
+#define IORING_NOTIF_USAGE_ZC_COPIED (1U << 31)
+#endif
 #ifndef IORING_ENTER_NO_IOWAIT
 #define IORING_ENTER_NO_IOWAIT (1U << 7)
 #endif

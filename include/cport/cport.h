@@ -84,7 +84,7 @@ typedef struct cport_event {
     cport_op *op;   /* the operation, or what was posted */
     uintptr_t key;  /* the handle's key, or what was posted; 0 for timers */
     int64_t result; /* >= 0: bytes, a new socket, a timer's overrun count; < 0: an error code */
-    uint32_t flags; /* CPORT_MORE, CPORT_BUFFER */
+    uint32_t flags; /* CPORT_MORE, CPORT_BUFFER, CPORT_COPIED */
     uint32_t aux;   /* CPORT_BUFFER: the buffer's id; failed: the raw system error */
 } cport_event;
 
@@ -169,6 +169,7 @@ CPORT_API const char *cport_version(void);
 #define CPORT_CAP_SKIP_ON_SUCCESS  ((uint64_t)1 << 6)  /* IOCP: no packet for instant success */
 #define CPORT_CAP_SHARED           ((uint64_t)1 << 7)  /* the port takes several threads */
 #define CPORT_CAP_DETACH           ((uint64_t)1 << 18) /* cport_detach: connections can move on */
+#define CPORT_CAP_ZERO_COPY        ((uint64_t)1 << 19) /* CPORT_ZERO_COPY is more than a wish */
 #define CPORT_CAP_NONE             ((uint64_t)1 << 63) /* in allow_caps: no optional capability at all */
 
 typedef struct cport_port_options {
@@ -318,13 +319,16 @@ CPORT_API cport_port *cport_handle_port(const cport_handle *h);
 #define CPORT_MULTISHOT 0x2u /* stay armed: events with CPORT_MORE, until cancel, close or error */
 #define CPORT_RECV_ALL  0x4u /* fill the buffer; less only at end-of-stream or with an error */
 #define CPORT_ABORT     0x8u /* cport_close: reset instead of finishing */
+#define CPORT_ZERO_COPY 0x100u /* cport_send: from the caller's memory, if that can be */
 
 /* In cport_event.flags. */
 #define CPORT_MORE      0x1u /* the op stays armed and will have further events */
 #define CPORT_BUFFER    0x2u /* aux is a pool buffer, the caller's now: see cport_bufs_return */
+#define CPORT_COPIED                                                                               \
+    0x100u /* a send with CPORT_ZERO_COPY that was, at least in part, an ordinary one */
 
 /* Most pieces in one vectored operation. */
-#define CPORT_BUFS_MAX  64u
+#define CPORT_BUFS_MAX 64u
 
 /* Zeroes an op and sets its user pointer. Never on an op in flight. */
 CPORT_API void cport_op_init(cport_op *op, void *user);
@@ -358,8 +362,13 @@ CPORT_API int cport_recvv(
 CPORT_API int cport_recv_pooled(cport_handle *h, cport_op *op, cport_bufs *pool, uint32_t flags);
 
 /* cport_send: result = len, when the kernel has taken all of it, or an error; cport_op_transferred tells how much went
- * out before the error. Never raises SIGPIPE. Flags: CPORT_INLINE_OK.
- * cport_sendv: the same from up to CPORT_BUFS_MAX pieces. */
+ * out before the error. Never raises SIGPIPE. Flags: CPORT_INLINE_OK, CPORT_ZERO_COPY.
+ * cport_sendv: the same from up to CPORT_BUFS_MAX pieces.
+ * With CPORT_ZERO_COPY the network reads the caller's memory, and the event comes when it has done with it: when the peer's
+ * system has acknowledged the bytes, which later sends do not wait for, and their events may come first. So does
+ * cport_close, for as long as the peer takes nothing (see user_timeout_ms); with CPORT_ABORT it does not. Where the system
+ * copies all the same, always on the loopback interface, the event has CPORT_COPIED; so it has from ports without
+ * CPORT_CAP_ZERO_COPY, where the flag changes nothing else. It pays from some tens of kilobytes on. */
 CPORT_API int cport_send(
     cport_handle *h, cport_op *op, const void *data, size_t len, uint32_t flags);
 CPORT_API int cport_sendv(

@@ -66,6 +66,9 @@ void checker_port_opened(cport_port *port)
     port_record *rec = new_record(sizeof *rec);
     rec->port = port;
     rec->open = true;
+    cport_port_info info = {.size = sizeof info};
+    CHECK_EQ(cport_port_get_info(port, &info), 0);
+    rec->caps = info.caps;
     rec->next = ports;
     ports = rec;
     cts_unlock(&checker_lock);
@@ -119,7 +122,7 @@ void checker_handle_detached(handle_record *h)
 
 static lane *lane_of(const op_record *rec)
 {
-    if (rec->handle == NULL)
+    if (rec->handle == NULL || rec->zero_copy) /* such a send ends when its memory is free */
         return NULL;
     switch (rec->kind) {
     case KIND_RECV:
@@ -214,6 +217,7 @@ submit_token checker_submit_begins(cport_op *op, const submit_plan *plan)
         rec->posted = plan->posted;
         rec->len = plan->len;
         rec->may_repeat = plan->may_repeat;
+        rec->zero_copy = plan->zero_copy;
         rec->user = op->user;
         rec->cancelled = false;
         rec->events = 0;
@@ -317,7 +321,11 @@ static void check_result(const op_record *rec, const cport_event *ev)
 static void check_flags(const op_record *rec, const cport_event *ev)
 {
     const char *kind = kind_names[rec->kind];
-    if ((ev->flags & ~(CPORT_MORE | CPORT_BUFFER)) != 0)
+    bool copies = rec->zero_copy && !(rec->port->caps & CPORT_CAP_ZERO_COPY);
+    if (((ev->flags & CPORT_COPIED) != 0 && !rec->zero_copy) ||
+        (copies && (ev->flags & CPORT_COPIED) == 0))
+        BROKEN("a %s has event flags 0x%x: was it copied?", kind, ev->flags);
+    if ((ev->flags & ~(CPORT_MORE | CPORT_BUFFER | CPORT_COPIED)) != 0)
         BROKEN("a %s has the unknown event flags 0x%x", kind, ev->flags);
     if ((ev->flags & CPORT_MORE) != 0 && !rec->may_repeat)
         BROKEN("a %s that is not multishot has CPORT_MORE", kind);

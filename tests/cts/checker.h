@@ -9,7 +9,8 @@
  *   one final event per accepted op, none after it, none for refused or inline-done ops;
  *   CPORT_MORE only on multishot and periodic ops; known flags and error codes only;
  *   the handle's key, the post's key and result, 0 for timers; results within what the call asked for;
- *   receives, and sends, of a handle end in the order of their calls;
+ *   receives, and sends, of a handle end in the order of their calls (not sends with CPORT_ZERO_COPY);
+ *   CPORT_COPIED on these alone, and on all of them where the port has no other way;
  *   the close event is the last of its handle, and after a detach there is none;
  *   each pool buffer belongs to one side at a time, and none is lost when the pool closes;
  *   ev is untouched beyond the returned count.

@@ -28,6 +28,7 @@ typedef enum op_state { OP_IDLE, OP_SUBMITTING, OP_PENDING } op_state;
 typedef struct port_record {
     cport_port *port;
     bool open;
+    uint64_t caps;
     unsigned outstanding;
     uint64_t events, inline_done, posts;
     struct port_record *next;
@@ -91,6 +92,7 @@ typedef struct op_record {
     size_t len;     /* bytes asked for */
     void *user;     /* the op's, which nobody but the case may change */
     bool may_repeat;
+    bool zero_copy;
     bool cancelled;
     unsigned events; /* of the latest submit */
     uint64_t final_wait, final_clock;
@@ -108,6 +110,7 @@ typedef struct submit_plan {
     int64_t posted;
     size_t len;
     bool may_repeat;
+    bool zero_copy;
 } submit_plan;
 
 typedef struct submit_token {

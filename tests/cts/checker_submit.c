@@ -120,13 +120,17 @@ int cts_recv_pooled(cport_handle *h, cport_op *op, cport_bufs *pool, uint32_t fl
 
 int cts_send(cport_handle *h, cport_op *op, const void *data, size_t len, uint32_t flags)
 {
-    submit_plan plan = {.kind = KIND_SEND, .handle = h, .len = len};
+    submit_plan plan = {
+        .kind = KIND_SEND, .handle = h, .len = len, .zero_copy = (flags & CPORT_ZERO_COPY) != 0};
     SUBMIT(op, plan, cport_send(h, op, data, len, flags));
 }
 
 int cts_sendv(cport_handle *h, cport_op *op, const cport_buf *bufs, unsigned count, uint32_t flags)
 {
-    submit_plan plan = {.kind = KIND_SEND, .handle = h, .len = bytes_of(bufs, count)};
+    submit_plan plan = {.kind = KIND_SEND,
+        .handle = h,
+        .len = bytes_of(bufs, count),
+        .zero_copy = (flags & CPORT_ZERO_COPY) != 0};
     SUBMIT(op, plan, cport_sendv(h, op, bufs, count, flags));
 }
 
