@@ -1,6 +1,7 @@
-/* The file of --config, read by inih. */
+/* The file of --config, read by inih; a build without it says so. */
 #include "config_table.h"
 
+#if CPORT_SERVER_CONFIG_FILE
 #include <ini.h>
 #include <string.h>
 
@@ -63,3 +64,35 @@ bool config_text_read(const char *text, struct config *config, char error[CONFIG
     struct reading reading = {.config = config};
     return result(ini_parse_string(text, on_line, &reading), "text", &reading, error);
 }
+
+bool config_reads_files(void)
+{
+    return true;
+}
+#else
+static bool refuse(char error[CONFIG_ERROR_BYTES])
+{
+    snprintf(
+        error, CONFIG_ERROR_BYTES, "this build reads no file of options: it was made without inih");
+    return false;
+}
+
+bool config_file_read(const char *name, struct config *config, char error[CONFIG_ERROR_BYTES])
+{
+    (void)name;
+    (void)config;
+    return refuse(error);
+}
+
+bool config_text_read(const char *text, struct config *config, char error[CONFIG_ERROR_BYTES])
+{
+    (void)text;
+    (void)config;
+    return refuse(error);
+}
+
+bool config_reads_files(void)
+{
+    return false;
+}
+#endif

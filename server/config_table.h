@@ -49,6 +49,8 @@ bool option_set(const struct option *option, const char *text, struct config *co
 /* Digits alone, for what is not an option of its own. */
 bool option_number(const char *text, int64_t *ret_value);
 
+bool config_reads_files(void); /* false: this build reads none, and says so */
+
 /* Reads a file of the format INI over the config. */
 bool config_file_read(const char *name, struct config *config, char error[CONFIG_ERROR_BYTES]);
 

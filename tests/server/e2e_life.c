@@ -200,7 +200,7 @@ static void help_and_version_are_told(void **state)
     assert_int_equal(RUN("--check-config"), 0);
     assert_non_null(strstr(output, "the options are good"));
     assert_int_equal(RUN("--check-config", "--config", "no/such/file"), 2);
-    assert_non_null(strstr(errors, "no/such/file"));
+    assert_true(strstr(errors, "no/such/file") || strstr(errors, "made without inih"));
     assert_int_equal(RUN("--print-config"), 0);
     assert_non_null(strstr(output, "\n[limits]"));
 }

@@ -102,6 +102,15 @@ static void names_take_both_dashes(void **state)
     assert_null(option_find("", 0));
 }
 
+static void builds_without_files_say_so(void **state)
+{
+    (void)state;
+    struct config config;
+    char error[CONFIG_ERROR_BYTES];
+    assert_false(PARSE("--config", "a file"));
+    assert_non_null(strstr(error, "made without inih"));
+}
+
 static bool reads(const char *text, struct config *config, char error[CONFIG_ERROR_BYTES])
 {
     error[0] = '\0';
@@ -176,6 +185,16 @@ static void the_shipped_file_is_the_defaults(void **state)
 
 int main(void)
 {
+    const struct CMUnitTest without_files[] = {
+        cmocka_unit_test(defaults_hold_without_options),
+        cmocka_unit_test(values_have_units),
+        cmocka_unit_test(addresses_are_taken_apart),
+        cmocka_unit_test(wrong_values_change_nothing),
+        cmocka_unit_test(names_take_both_dashes),
+        cmocka_unit_test(builds_without_files_say_so),
+    };
+    if (!config_reads_files())
+        return cmocka_run_group_tests(without_files, NULL, NULL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_hold_without_options),
         cmocka_unit_test(values_have_units),
