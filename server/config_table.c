@@ -13,17 +13,17 @@ static const struct option_choice acceptors[] = {
 static const struct option_choice levels[] = {
     {"debug", LOG_DEBUG}, {"info", LOG_INFO}, {"warn", LOG_WARN}, {"error", LOG_ERROR}, {0}};
 
-#define KIB          INT64_C(1024)
-#define MIB          (1024 * KIB)
-#define GIB          (1024 * MIB)
-#define SECOND       INT64_C(1000000000)
-#define HOUR         (3600 * SECOND)
+#define KIB               INT64_C(1024)
+#define MIB               (1024 * KIB)
+#define GIB               (1024 * MIB)
+#define SECOND            INT64_C(1000000000)
+#define HOUR              (3600 * SECOND)
 
-#define FIELD(field) offsetof(struct config, field)
-#define TEXT(field)  FIELD(field), 0, (int64_t)sizeof(((struct config *)0)->field)
+#define FIELD(field)      offsetof(struct config, field)
+#define FIELD_TEXT(field) FIELD(field), 0, (int64_t)sizeof(((struct config *)0)->field)
 
 const struct option options[] = {
-    {"server", "listen", OPTION_TEXT, TEXT(listen), "127.0.0.1:9999", NULL, "HOST:PORT",
+    {"server", "listen", OPTION_TEXT, FIELD_TEXT(listen), "127.0.0.1:9999", NULL, "HOST:PORT",
         "address to serve; * is every IPv4 address, [::] every address, port 0 any free one"},
     {"server", "workers", OPTION_COUNT, FIELD(workers), 0, 1024, "0", NULL, "N",
         "threads, each with a port of its own; 0: one for each processor allowed"},
@@ -48,7 +48,7 @@ const struct option options[] = {
         "how long connections may take to end once the server is told to stop"},
     {"log", "log_level", OPTION_CHOICE, FIELD(log_level), 0, 0, "info", levels, "LEVEL",
         "debug, info, warn or error"},
-    {NULL, "config", OPTION_TEXT, TEXT(config_file), "", NULL, "FILE",
+    {NULL, "config", OPTION_TEXT, FIELD_TEXT(config_file), "", NULL, "FILE",
         "read options from this file first"},
     {NULL, "check_config", OPTION_FLAG, FIELD(check), 0, 0, NULL, NULL, NULL,
         "say whether the options can be served, and end"},
