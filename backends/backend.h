@@ -5,8 +5,9 @@
  * waiting threads, the ready list or timers. No engine includes another.
  *
  * What an engine may assume
- * - start is given the next of a direction (or a poll), never two of one direction at a time, state OP_STARTED already. It may
- *   be linked into its direction only afterwards: look at op->handle, not at its queues.
+ * - start is given the next of a direction, never two of one direction at a time, or one of the operations without order
+ *   (op_is_unordered), any number at a time; state OP_STARTED already. It may be linked into its handle only afterwards: look at
+ *   op->handle, not at its queues.
  * - The handle's lock is held in start, cancel, close_handle and, by the engine itself, around the handle_op_… calls; SINGLE
  *   ports have no locks (handle_lock does nothing).
  * - poll is called by one thread at a time.
@@ -33,13 +34,15 @@ struct harvest;
 struct backend {
     const char *name; /* as in cport_port_info and CPORT_BACKEND */
     uint32_t id;      /* CPORT_BACKEND_… */
+    uint64_t
+        emulated; /* of the CPORT_CAP_… in port->caps: what the engine does, and not the kernel */
 
     /* Opens the engine for port (flags, entries, allow_caps and shared are set): sets port->engine and port->caps. CPORT_ENOTSUP:
      * unavailable on this system, and why is in reason (also told, if short, on success). Other errors: resources. */
     int (*open)(struct cport_port *port, char *reason, size_t reason_size);
     void (*close)(struct cport_port *port);
 
-    /* A descriptor joins. CPORT_ENOTSUP: not something to be driven. */
+    /* A descriptor joins: sets h->file if it is a file, and h->direct. CPORT_ENOTSUP: not something to be driven. */
     int (*attach)(struct cport_handle *h);
     /* It leaves, and stays open: nothing of the handle is pending. An error: nothing has happened. Asked only of an engine that has
      * set CPORT_CAP_DETACH. */
@@ -69,6 +72,10 @@ struct backend {
     int (*bufs_open)(struct cport_bufs *pool);
     void (*bufs_close)(struct cport_bufs *pool);
     void (*bufs_put)(struct cport_bufs *pool, uint32_t id);
+
+    /* Memory for transfers of files that the kernel keeps pinned; the arguments have been checked. NULL in an engine without. */
+    int (*memory_pin)(struct cport_port *port, void *memory, size_t len);
+    int (*memory_unpin)(struct cport_port *port, void *memory);
 
     /* Where the kernel itself is the completion port, these stand in for the core's ready list and waiters, and poll and flush
      * are NULL; wake then makes a waiting thread look at the timers again, without returning. wait is cport_wait after its

@@ -114,6 +114,7 @@ static const struct mapping errnos[] = {
     {ENOTCONN, CPORT_ENOTCONN},
     {EDESTADDRREQ, CPORT_ENOTCONN},
     {ENOSPC, CPORT_ENOSPC},
+    {EFBIG, CPORT_ENOSPC},
 #ifdef EDQUOT
     {EDQUOT, CPORT_ENOSPC},
 #endif
@@ -159,6 +160,7 @@ static const struct mapping win32_errors[] = {
     {170, CPORT_EBUSY},           /* ERROR_BUSY */
     {183, CPORT_EEXIST},          /* ERROR_ALREADY_EXISTS */
     {206, CPORT_EINVAL},          /* ERROR_FILENAME_EXCED_RANGE */
+    {223, CPORT_ENOSPC},          /* ERROR_FILE_TOO_LARGE */
     {231, CPORT_EBUSY},           /* ERROR_PIPE_BUSY */
     {232, CPORT_EPIPE},           /* ERROR_NO_DATA */
     {233, CPORT_EPIPE},           /* ERROR_PIPE_NOT_CONNECTED */
@@ -297,6 +299,7 @@ static const struct mapping ntstatuses[] = {
     {0xC000023F, CPORT_ECONNREFUSED},  /* STATUS_PORT_UNREACHABLE */
     {0xC0000240, CPORT_ECANCELED},     /* STATUS_REQUEST_ABORTED */
     {0xC0000241, CPORT_ECONNABORTED},  /* STATUS_CONNECTION_ABORTED */
+    {0xC0000904, CPORT_ENOSPC},        /* STATUS_FILE_TOO_LARGE */
     {0xC000A012, CPORT_EHOSTUNREACH},  /* STATUS_HOPLIMIT_EXCEEDED */
 };
 /* clang-format on */

@@ -58,12 +58,23 @@ static void dir_remove(struct dir *d, struct op *op)
         d->tail = before;
 }
 
-static void polls_remove(struct cport_handle *h, struct op *op)
+static void unordered_add(struct cport_handle *h, struct op *op)
 {
-    struct op **link = &h->polls;
-    while (*link != op)
-        link = &(*link)->next;
-    *link = op->next;
+    op->prev = NULL;
+    op->next = h->unordered;
+    if (op->next)
+        op->next->prev = op;
+    h->unordered = op;
+}
+
+static void unordered_remove(struct cport_handle *h, struct op *op)
+{
+    if (op->prev)
+        op->prev->next = op->next;
+    else
+        h->unordered = op->next;
+    if (op->next)
+        op->next->prev = op->prev;
 }
 
 /* Gives back what the op captured or counted at its submit. */
@@ -168,8 +179,8 @@ void handle_op_final(struct op *op, int64_t result, struct harvest *out)
 {
     struct cport_handle *h = op->handle;
     struct dir *d = NULL;
-    if (op->kind == OP_POLL || (op->bits & OP_LINGERS)) {
-        polls_remove(h, op);
+    if (op_is_unordered(op) || (op->bits & OP_LINGERS)) {
+        unordered_remove(h, op);
     } else {
         d = handle_dir(h, op);
         assert(d->head == op);
@@ -189,8 +200,7 @@ void handle_op_linger(struct op *op, struct harvest *out)
     struct cport_handle *h = op->handle;
     dir_pop(&h->wr);
     op->bits |= OP_LINGERS;
-    op->next = h->polls;
-    h->polls = op;
+    unordered_add(h, op);
     if (h->wr.head)
         dir_start(h, &h->wr, out);
 }
@@ -260,6 +270,12 @@ static void op_reset(struct cport_handle *h, struct op *op)
 }
 _Static_assert(CPORT_ZERO_COPY == CPORT_COPIED, "the wish and its refusal are the same bit");
 
+/* Why the handle does not take an operation of this kind. */
+static int refusal(const struct cport_handle *h)
+{
+    return handle_is_open(h) ? CPORT_EINVAL : CPORT_ECANCELED;
+}
+
 int handle_submit(struct cport_handle *h, struct dir *d, struct op *op)
 {
     struct cport_port *port = h->port;
@@ -268,7 +284,7 @@ int handle_submit(struct cport_handle *h, struct dir *d, struct op *op)
     if (port->shared)
         lock_acquire(&h->lock);
     if (h->state != HANDLE_OPEN)
-        r = h->state == HANDLE_BORROWED ? CPORT_EINVAL : CPORT_ECANCELED;
+        r = refusal(h);
     else if (d->head)
         op_set_state(op, OP_QUEUED);
     else
@@ -284,14 +300,14 @@ int handle_submit(struct cport_handle *h, struct dir *d, struct op *op)
     return r;
 }
 
-int handle_submit_poll(struct cport_handle *h, struct op *op)
+int handle_submit_unordered(struct cport_handle *h, struct op *op)
 {
     op_reset(h, op);
     handle_lock(h);
-    int r = handle_is_open(h) ? op_start(h->port, op) : CPORT_ECANCELED;
+    bool takes = handle_is_open(h) && (h->state == HANDLE_FILE) == op_is_file(op);
+    int r = takes ? op_start(h->port, op) : refusal(h);
     if (r == START_PENDING) {
-        op->next = h->polls;
-        h->polls = op;
+        unordered_add(h, op);
         h->pending++;
     } else {
         r = submit_ended(h, op, r);
@@ -345,7 +361,7 @@ static void cancel_pending(struct cport_handle *h)
     h->pending++; /* keeps a closing handle from finishing under our feet */
     cancel_dir(h, &h->rd);
     cancel_dir(h, &h->wr);
-    for (struct op *op = h->polls, *next; op; op = next) {
+    for (struct op *op = h->unordered, *next; op; op = next) {
         next = op->next;
         cancel_started(h, op, NULL);
     }
@@ -456,7 +472,8 @@ int cport_attach(
     h->key = key;
     h->given = fd;
     h->rd = h->wr = (struct dir){NULL, NULL};
-    h->polls = NULL;
+    h->unordered = NULL;
+    h->file = h->direct = false;
     h->close_op = NULL;
     h->pending = 0;
     h->engine_bits = 0;
@@ -469,6 +486,8 @@ int cport_attach(
     r = port->backend->attach(h);
     if (r < 0)
         goto fail_descriptor;
+    if (h->file)
+        h->state = HANDLE_FILE;
     handle_unlock(h);
     *ret_h = h;
     return 0;
@@ -493,8 +512,10 @@ int cport_detach(cport_handle *h, cport_os_handle *ret_fd)
         return CPORT_ENOTSUP;
     handle_lock(h);
     int r = 0;
-    if (h->state != HANDLE_OPEN)
-        r = h->state == HANDLE_BORROWED ? CPORT_EINVAL : CPORT_EALREADY;
+    if (!handle_is_open(h))
+        r = CPORT_EALREADY;
+    else if (h->state == HANDLE_BORROWED)
+        r = CPORT_EINVAL;
     else if (h->pending || port_has_ready(port, h))
         r = CPORT_EBUSY;
     else

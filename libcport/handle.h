@@ -1,5 +1,5 @@
 /*
- * handle.h: a socket attached to a port, and the operations it has.
+ * handle.h: a socket or a file attached to a port, and the operations it has.
  *
  * Ownership. From the port's slab, whose memory stays until the port is closed: a stale pointer finds a struct whose
  * generation has moved on, never foreign memory.
@@ -7,7 +7,8 @@
  * Threading. All under `lock`, which SINGLE ports skip. A handle's lock is taken before its port's, never after.
  *
  * One operation per direction is with the engine at a time; the others wait here. That is what keeps receives in
- * order and sends whole on every system (the kernel promises neither for several at once).
+ * order and sends whole on every system (the kernel promises neither for several at once). Operations on files and polls have no
+ * direction: each says where it reads or writes, and all of them are with the engine at once.
  */
 #ifndef CPORT_HANDLE_H
 #define CPORT_HANDLE_H
@@ -20,7 +21,8 @@ enum handle_state {
     HANDLE_CLOSING, /* refuses new operations; waits for the old ones to become final */
     HANDLE_CLOSED,  /* the engine closes the descriptor; only the close event is to come */
     HANDLE_BORROWED, /* open, but somebody else's descriptor: takes polls alone. From here on: open */
-    HANDLE_OPEN,
+    HANDLE_FILE,     /* a file: takes file operations alone */
+    HANDLE_OPEN,     /* a socket: takes all others */
 };
 
 /* A queue of ops; the head is with the engine (OP_STARTED or OP_PAUSED), the rest OP_QUEUED. */
@@ -36,13 +38,15 @@ struct cport_handle {
     uint32_t generation;     /* kept, and raised, from one life to the next */
     struct dir rd;           /* accept, recv */
     struct dir wr;           /* connect, send, shutdown */
-    struct op *polls;        /* and sends that linger; all OP_STARTED */
+    struct op *unordered;    /* polls, file operations, sends that linger; all OP_STARTED */
     struct op *close_op;
     struct lock lock; /* kept from one life to the next: a late reader may still hold it */
     uint32_t pending; /* accepted operations that are not final, without the close */
     _Atomic uint32_t
         queued; /* engine's: events in the kernel's own queue; kept across lives, since they outlive the handle */
     uint8_t state;
+    bool file;             /* set by backend->attach, as is the next */
+    bool direct;           /* a file whose transfers go past the system's cache */
     uint8_t engine_bits;   /* engine's */
     cport_os_handle given; /* the caller's name for fd: another one if that is borrowed */
     struct cport_handle *engine_next; /* engine's */
@@ -79,7 +83,8 @@ void handle_closed(struct cport_handle *h, struct harvest *out);
 
 /* For the core's own files. Submit takes an op whose kind, flags and arguments are set, and its direction. */
 int handle_submit(struct cport_handle *h, struct dir *d, struct op *op);
-int handle_submit_poll(struct cport_handle *h, struct op *op);
+/* The same for one that is in no direction. */
+int handle_submit_unordered(struct cport_handle *h, struct op *op);
 int handle_cancel(struct op *op);
 /* The pause of an accept is over (state OP_RESUMED): start it again. */
 void handle_accept_resume(struct op *op);

@@ -7,6 +7,11 @@
 #include "options.h"
 #include "port.h"
 
+/* What the library does where the kernel does not. */
+#define CAPS_ALWAYS                                                                                \
+    (CPORT_CAP_MULTISHOT_ACCEPT | CPORT_CAP_MULTISHOT_RECV | CPORT_CAP_BUFFER_RINGS |              \
+        CPORT_CAP_FILES)
+
 int cport_port_get_info(cport_port *port, cport_port_info *ret_info)
 {
     if (!port || !ret_info)
@@ -18,7 +23,8 @@ int cport_port_get_info(cport_port *port, cport_port_info *ret_info)
         .backend = port->backend->id,
         .flags = port->flags,
         .concurrency = port->shared ? port->crew.concurrency : 1,
-        .caps = port->caps,
+        .caps = port->caps | CAPS_ALWAYS,
+        .native = port->caps & ~port->backend->emulated,
     };
     port_lock(port);
     info.handles = port->handles_live;

@@ -79,9 +79,8 @@ static int submit_plain(cport_handle *h, struct dir *d, struct op *op, void *dat
     return handle_submit(h, d, op);
 }
 
-/* A transfer of several: the array is the caller's again when this returns. */
-static int submit_pieces(
-    cport_handle *h, struct dir *d, struct op *op, const cport_buf *bufs, unsigned count)
+static int capture_pieces(
+    const cport_handle *h, struct op *op, const cport_buf *bufs, unsigned count)
 {
     struct vec *vec = port_vec(h->port);
     if (!vec)
@@ -92,7 +91,15 @@ static int submit_pieces(
     op->io.vec = vec;
     op->io.len = vec_total(bufs, count);
     op->bits |= OP_CAPTURED;
-    return handle_submit(h, d, op);
+    return 0;
+}
+
+/* A transfer of several: the array is the caller's again when this returns. */
+static int submit_pieces(
+    cport_handle *h, struct dir *d, struct op *op, const cport_buf *bufs, unsigned count)
+{
+    int r = capture_pieces(h, op, bufs, count);
+    return r < 0 ? r : handle_submit(h, d, op);
 }
 
 static bool pieces_ok(const cport_buf *bufs, unsigned count)
@@ -184,7 +191,72 @@ int cport_poll(cport_handle *h, cport_op *public_op, uint32_t mask)
     if (r < 0)
         return r;
     op->poll_mask = mask;
-    return handle_submit_poll(h, op);
+    return handle_submit_unordered(h, op);
+}
+
+/* The kernels count in signed 64 bits. */
+static bool range_ok(size_t len, uint64_t offset)
+{
+    return offset <= INT64_MAX && len <= INT64_MAX - offset;
+}
+
+static int submit_file(cport_handle *h, enum op_kind kind, struct op *op, void *data, size_t len,
+    uint64_t offset, uint32_t flags)
+{
+    if ((!data && len) || !range_ok(len, offset))
+        return CPORT_EINVAL;
+    int r = op_begin(h, op, kind, flags, CPORT_INLINE_OK);
+    if (r < 0)
+        return r;
+    op->io.base = data;
+    op->io.len = len;
+    op->io.offset = offset;
+    return handle_submit_unordered(h, op);
+}
+
+static int submit_file_pieces(cport_handle *h, enum op_kind kind, struct op *op,
+    const cport_buf *bufs, unsigned count, uint64_t offset, uint32_t flags)
+{
+    if (!pieces_ok(bufs, count) || !range_ok(vec_total(bufs, count), offset))
+        return CPORT_EINVAL;
+    int r = op_begin(h, op, kind, flags, CPORT_INLINE_OK);
+    if (r == 0)
+        r = capture_pieces(h, op, bufs, count);
+    if (r < 0)
+        return r;
+    op->io.offset = offset;
+    return handle_submit_unordered(h, op);
+}
+
+int cport_read(
+    cport_handle *h, cport_op *op, void *data, size_t len, uint64_t offset, uint32_t flags)
+{
+    return submit_file(h, OP_READ, op_of(op), data, len, offset, flags);
+}
+
+int cport_readv(cport_handle *h, cport_op *op, const cport_buf *bufs, unsigned count,
+    uint64_t offset, uint32_t flags)
+{
+    return submit_file_pieces(h, OP_READV, op_of(op), bufs, count, offset, flags);
+}
+
+int cport_write(
+    cport_handle *h, cport_op *op, const void *data, size_t len, uint64_t offset, uint32_t flags)
+{
+    return submit_file(h, OP_WRITE, op_of(op), (void *)(uintptr_t)data, len, offset, flags);
+}
+
+int cport_writev(cport_handle *h, cport_op *op, const cport_buf *bufs, unsigned count,
+    uint64_t offset, uint32_t flags)
+{
+    return submit_file_pieces(h, OP_WRITEV, op_of(op), bufs, count, offset, flags);
+}
+
+int cport_sync(cport_handle *h, cport_op *public_op, uint32_t flags)
+{
+    struct op *op = op_of(public_op);
+    int r = op_begin(h, op, OP_SYNC, flags, CPORT_DATA_ONLY);
+    return r < 0 ? r : handle_submit_unordered(h, op);
 }
 
 int cport_cancel(cport_op *public_op)

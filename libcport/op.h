@@ -34,7 +34,12 @@ enum op_kind {
     OP_SEND,
     OP_SENDV,
     OP_SHUTDOWN,
-    OP_POLL,
+    OP_POLL, /* from here to OP_SYNC: in no direction, any number at once */
+    OP_READ, /* from here to OP_SYNC: on a file */
+    OP_READV,
+    OP_WRITE,
+    OP_WRITEV,
+    OP_SYNC,
     OP_CLOSE,
     OP_POST,
     OP_TIMER,
@@ -43,7 +48,7 @@ enum op_kind {
 enum op_state {
     OP_FREE,    /* the caller's */
     OP_QUEUED,  /* behind others in its direction */
-    OP_STARTED, /* with the engine: the head of its direction, or a poll */
+    OP_STARTED, /* with the engine: the head of its direction, or one that is in none */
     OP_PAUSED,  /* an accept waiting on the wheel for descriptors to come back */
     OP_RESUMED, /* the same, between the wheel and its next start */
     OP_ARMED,   /* a timer on the wheel */
@@ -71,7 +76,10 @@ struct op {
         struct cport_port *port;     /* timers and posts */
     };
     int64_t result;
-    uintptr_t key;
+    union {
+        uintptr_t key;   /* of the event in the ready list */
+        struct op *prev; /* among the handle's operations without order */
+    };
     uint32_t event_flags; /* of the event in the ready list */
     uint32_t aux;
     uint8_t kind;
@@ -89,7 +97,10 @@ struct op {
             void *base;
             size_t len;
             struct vec *vec;
-            struct cport_bufs *pool;
+            union {
+                struct cport_bufs *pool;
+                uint64_t offset; /* of a file, where the operation began */
+            };
         } io;
         struct {
             int64_t period_ns;
@@ -127,6 +138,16 @@ static inline uint8_t op_state(const struct op *op)
 static inline void op_set_state(struct op *op, enum op_state state)
 {
     atomic_store_explicit(&op->state, (uint8_t)state, memory_order_relaxed);
+}
+
+static inline bool op_is_unordered(const struct op *op)
+{
+    return op->kind >= OP_POLL && op->kind <= OP_SYNC;
+}
+
+static inline bool op_is_file(const struct op *op)
+{
+    return op->kind >= OP_READ && op->kind <= OP_SYNC;
 }
 
 static inline bool op_is_multishot(const struct op *op)

@@ -80,4 +80,8 @@ int os_socket_set_reuse_port(cport_os_handle fd);
 int os_socket_set_user_timeout(cport_os_handle fd, uint32_t timeout_ms);
 int os_socket_error(void); /* the error code of the calling thread's last socket call */
 
+/* Files: the arguments have been checked. */
+int os_file_open(const char *path, uint32_t flags, uint32_t mode, cport_os_handle *ret_fd);
+int os_file_size(cport_os_handle fd, uint64_t *ret_size);
+
 #endif

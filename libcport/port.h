@@ -106,7 +106,7 @@ struct cport_port {
     bool shared;
     bool auto_choice;
     uint64_t allow_caps;
-    uint64_t caps; /* in use: the engine's open sets it */
+    uint64_t caps; /* what the engine makes use of or does itself: its open sets it */
     uint32_t entries;
 
     struct ready ready;

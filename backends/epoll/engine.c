@@ -10,10 +10,14 @@
 
 #include "epoll.h"
 #include "error.h"
+#include "file_job.h"
 
 #define NS_PER_MS   INT64_C(1000000)
 #define NS_PER_S    INT64_C(1000000000)
 #define EDGE_EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+
+/* The kernel tells readiness, and that is all. */
+#define EMULATED    (CPORT_CAP_SPECULATIVE | CPORT_CAP_SHARED | CPORT_CAP_FILES)
 
 static struct epoll_engine *engine_of(const struct cport_port *port)
 {
@@ -47,7 +51,7 @@ static int engine_open(struct cport_port *port, char *reason, size_t reason_size
     }
     lock_init(&e->lock);
     port->engine = e;
-    port->caps = CPORT_CAP_SPECULATIVE | (port->shared ? CPORT_CAP_SHARED : 0) |
+    port->caps = (EMULATED & (port->shared ? ~(uint64_t)0 : ~CPORT_CAP_SHARED)) |
                  (port->allow_caps & CPORT_CAP_DETACH);
     return 0;
 
@@ -88,8 +92,8 @@ static int attach(struct cport_handle *h)
     if (epoll_ctl(engine_of(h->port)->epfd, EPOLL_CTL_ADD, h->fd, &event) == 0)
         return 0;
     switch (errno) {
-    case EPERM: /* a regular file or a directory */
-        return CPORT_ENOTSUP;
+    case EPERM: /* always ready, as files are; but so are directories */
+        return file_attach(h);
     case EBADF:
         return CPORT_EINVAL;
     case EEXIST:
@@ -169,6 +173,11 @@ static const struct kind {
     [OP_SENDV] = {epoll_try_send, WR_READY},
     [OP_SHUTDOWN] = {epoll_try_shutdown, 0},
     [OP_POLL] = {epoll_try_poll, 0},
+    [OP_READ] = {epoll_start_read, 0},
+    [OP_READV] = {epoll_start_read, 0},
+    [OP_WRITE] = {epoll_start_file, 0},
+    [OP_WRITEV] = {epoll_start_file, 0},
+    [OP_SYNC] = {epoll_start_file, 0},
 };
 
 /* The events of a multishot op need room in a harvest: that is for poll to do. */
@@ -192,7 +201,8 @@ static int start(struct op *op)
 
 static int cancel(struct op *op)
 {
-    (void)op;
+    if (op_is_file(op) && !offload_cancel(op->handle->port, op))
+        return CANCEL_LATER;
     return CANCEL_DONE;
 }
 
@@ -206,6 +216,10 @@ static int detach(struct cport_handle *h)
 
 static int close_handle(struct cport_handle *h)
 {
+    if (h->file) {
+        cport_file_close(h->fd);
+        return START_DONE;
+    }
     /* Before close: a duplicate of the descriptor elsewhere would keep its registration alive for ever. */
     detach(h);
     if (h->close_op->flags & CPORT_ABORT)
@@ -254,7 +268,7 @@ static void progress(struct cport_handle *h, struct harvest *out)
 
 static void progress_polls(struct cport_handle *h, struct harvest *out)
 {
-    for (struct op *op = h->polls, *next; op; op = next) {
+    for (struct op *op = h->unordered, *next; op; op = next) {
         next = op->next;
         if (harvest_full(out)) {
             listed_add(h);
@@ -300,7 +314,7 @@ static void take_edge(struct cport_port *port, const struct epoll_event *event, 
             bits |= WR_READY;
         h->engine_bits |= (uint8_t)bits;
         progress(h, out);
-        if (h->polls)
+        if (h->unordered)
             progress_polls(h, out);
     }
     handle_unlock(h);
@@ -350,6 +364,7 @@ static void flush(struct cport_port *port)
 const struct backend backend_epoll = {
     .name = "epoll",
     .id = CPORT_BACKEND_EPOLL,
+    .emulated = EMULATED,
     .open = engine_open,
     .close = engine_close,
     .attach = attach,

@@ -22,6 +22,7 @@
 #define NONBLOCKING     0x10u /* O_NONBLOCK has been set, for accept and connect */
 #define STREAM          0x20u /* SO_TYPE is known to be a stream */
 #define TYPE_KNOWN      0x40u
+#define WAITS           0x80u /* this file cannot be read without waiting for its disk */
 
 #define EVENTS_PER_POLL 128
 
@@ -48,6 +49,10 @@ int epoll_try_recv_pooled(struct op *op);
 int epoll_try_send(struct op *op); /* plain and vectored */
 int epoll_try_shutdown(struct op *op);
 int epoll_try_poll(struct op *op);
+
+/* file.c. The same for operations on files; also an error, if no thread is to be had for them. */
+int epoll_start_read(struct op *op);
+int epoll_start_file(struct op *op);
 
 static inline void clear_bits(struct cport_handle *h, unsigned bits)
 {

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "error.h"
+#include "file_job.h"
 #include "uring.h"
 
 /* The op has ended: whether its cancel has, too, if there was one, and the kernel has no memory of it. */
@@ -136,6 +137,23 @@ static void complete_send(struct uring *u, struct op *op, int res, struct harves
     op_again(u, op, out);
 }
 
+static void complete_file(struct uring *u, struct op *op, int res, struct harvest *out)
+{
+    if (res == -EINTR || res == -EAGAIN) {
+        op_again(u, op, out);
+        return;
+    }
+    if (res < 0)
+        file_failed(op, -res);
+    else if (op->kind == OP_SYNC)
+        op->result = 0;
+    else if (!file_took(op, (size_t)res)) {
+        op_again(u, op, out);
+        return;
+    }
+    op_end(u, op, op->result, out);
+}
+
 /* Bytes have arrived in buffer id. */
 static void pooled_bytes(
     struct uring *u, struct op *op, int64_t bytes, uint32_t id, bool armed, struct harvest *out)
@@ -260,6 +278,13 @@ static void complete_op(
     case OP_ACCEPT:
         complete_accept(u, op, res, flags, out);
         break;
+    case OP_READ:
+    case OP_READV:
+    case OP_WRITE:
+    case OP_WRITEV:
+    case OP_SYNC:
+        complete_file(u, op, res, out);
+        break;
     case OP_CONNECT:
         if (res < 0)
             op_fail(u, op, -res, out);
@@ -279,14 +304,14 @@ static void complete_op(
 }
 
 /* A request that is on its way back to its socket is out of the cancel's sight for a moment: ENOENT, and yet it would wait
- * for ever. So the cancel is repeated until the op has ended. */
+ * for ever. So the cancel is repeated until the op has ended. What a disk is at work on cannot be seen either, but ends. */
 static void complete_cancel(struct uring *u, struct op *op, int res, struct harvest *out)
 {
     struct scratch *scratch = scratch_of(op);
     scratch->state &= ~SCRATCH_CANCEL_SENT;
     if (scratch->state & SCRATCH_ENDED)
         op_settle(op, out);
-    else if (res == -ENOENT)
+    else if (res == -ENOENT && !op_is_file(op))
         submit_cancel(u, op);
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "file_job.h"
 #include "uring.h"
 
 static int uring_open(struct cport_port *port, char *reason, size_t reason_size)
@@ -44,8 +45,11 @@ static int uring_attach(struct cport_handle *h)
     struct stat st;
     if (fstat(h->fd, &st) < 0)
         return error_from_errno(errno);
-    if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode))
-        return CPORT_ENOTSUP;
+    if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode)) {
+        int r = file_attach(h);
+        if (r < 0)
+            return r;
+    }
     if (h->state == HANDLE_BORROWED) /* polled alone, in any mode; and the mode is its owner's */
         return 0;
     int flags = fcntl(h->fd, F_GETFL);
@@ -121,4 +125,6 @@ const struct backend backend_io_uring = {
     .bufs_open = uring_bufs_open,
     .bufs_close = uring_bufs_close,
     .bufs_put = uring_bufs_put,
+    .memory_pin = uring_memory_pin,
+    .memory_unpin = uring_memory_unpin,
 };

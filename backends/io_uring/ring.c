@@ -17,8 +17,7 @@
 /* Multishot requests complete more often than they are submitted. */
 #define CQ_PER_SQ    4u
 #define SQ_MAX       8192u
-/* For what the kernel cannot poll. Sockets never get there, save when it is out of memory. */
-#define IOWQ_BOUND   4u
+/* For what the kernel cannot poll, other than files. Sockets never get there, save when it is out of memory. */
 #define IOWQ_UNBOUND 16u
 
 /* How to set the ring up, best first. A kernel that does not know a flag says EINVAL. */
@@ -85,7 +84,8 @@ static bool kernel_is_enough(struct uring *u)
 {
     static const uint8_t needed[] = {IORING_OP_POLL_ADD, IORING_OP_SENDMSG, IORING_OP_RECVMSG,
         IORING_OP_ACCEPT, IORING_OP_ASYNC_CANCEL, IORING_OP_CONNECT, IORING_OP_CLOSE,
-        IORING_OP_SEND, IORING_OP_RECV};
+        IORING_OP_SEND, IORING_OP_RECV, IORING_OP_READ, IORING_OP_READV, IORING_OP_READ_FIXED,
+        IORING_OP_WRITE, IORING_OP_WRITEV, IORING_OP_WRITE_FIXED, IORING_OP_FSYNC};
     const unsigned features = IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE |
                               IORING_FEAT_FAST_POLL | IORING_FEAT_EXT_ARG;
     if ((u->ring.features & features) != features)
@@ -155,7 +155,7 @@ static int check_complete(struct uring *u, char *reason, size_t reason_size)
 /* What makes the ring cheaper or tamer, and may be refused without harm. */
 static void ring_tune(struct uring *u)
 {
-    unsigned workers[2] = {IOWQ_BOUND, IOWQ_UNBOUND};
+    unsigned workers[2] = {u->port->offload.most, IOWQ_UNBOUND};
     (void)io_uring_register_iowq_max_workers(&u->ring, workers);
 
     u->enter_fd = (unsigned)u->ring.ring_fd;
@@ -170,6 +170,10 @@ static void ring_tune(struct uring *u)
         u->enter_flags |= IORING_ENTER_NO_IOWAIT;
     if ((u->port->allow_caps & CPORT_CAP_BUFFER_RINGS) && buf_ring_probe(u) == 0)
         u->port->caps |= CPORT_CAP_BUFFER_RINGS;
+    u->port->caps |= u->port->allow_caps & CPORT_CAP_FILES;
+    if ((u->port->allow_caps & CPORT_CAP_PINNED_MEMORY) && (u->port->caps & CPORT_CAP_FILES) &&
+        memory_probe(u) == 0)
+        u->port->caps |= CPORT_CAP_PINNED_MEMORY;
     /* Slots are used in their own order, for ever. Newer libraries do without the array where the kernel does. */
     u->room = u->ring.sq.ring_entries;
     for (unsigned i = 0; u->ring.sq.array && i < u->ring.sq.ring_entries; i++)

@@ -7,10 +7,8 @@
 #include <sys/socket.h>
 
 #include "error.h"
+#include "file_job.h"
 #include "uring.h"
-
-/* The most that the kernel moves in one call, in whole pages. What is longer takes several. */
-#define TRANSFER_MAX ((size_t)0x7ffff000)
 
 static void scratch_push(struct scratch_queue *q, struct op *op)
 {
@@ -50,7 +48,7 @@ static void sqe_plain(struct io_uring_sqe *sqe, uint8_t opcode, const struct op 
     size_t left = op->io.len - op->transferred;
     sqe->opcode = opcode;
     sqe->addr = (uintptr_t)op->io.base + op->transferred;
-    sqe->len = (uint32_t)(left < TRANSFER_MAX ? left : TRANSFER_MAX);
+    sqe->len = (uint32_t)(left < FILE_TRANSFER_MAX ? left : FILE_TRANSFER_MAX);
 }
 
 /* The rest of a transfer of several. The kernel copies the header and the array when it takes the request. */
@@ -111,6 +109,26 @@ static void sqe_accept(struct io_uring_sqe *sqe, const struct op *op)
         sqe->ioprio = IORING_ACCEPT_MULTISHOT;
 }
 
+/* The rest of a read or write. What lies in pinned memory need not be pinned for it. */
+static void sqe_file(struct io_uring_sqe *sqe, struct op *op)
+{
+    const bool read = op->kind == OP_READ || op->kind == OP_READV;
+    sqe->off = op->io.offset + op->transferred;
+    if (op->kind == OP_READV || op->kind == OP_WRITEV) {
+        const struct vec *vec = op->io.vec;
+        sqe->opcode = read ? IORING_OP_READV : IORING_OP_WRITEV;
+        sqe->addr = (uintptr_t)&vec->bufs[vec->first];
+        sqe->len = vec->count;
+        return;
+    }
+    sqe_plain(sqe, read ? IORING_OP_READ : IORING_OP_WRITE, op);
+    int region = uring_memory_find(op->handle->port->engine, sqe->addr, sqe->len);
+    if (region >= 0) {
+        sqe->opcode = read ? IORING_OP_READ_FIXED : IORING_OP_WRITE_FIXED;
+        sqe->buf_index = (uint16_t)region;
+    }
+}
+
 static uint32_t events_of(uint32_t mask)
 {
     return (mask & CPORT_POLL_IN ? POLLIN | POLLRDHUP : 0u) |
@@ -150,6 +168,16 @@ static void sqe_fill(struct io_uring_sqe *sqe, struct op *op)
         break;
     case OP_POLL:
         sqe_ready(sqe, op, events_of(op->poll_mask));
+        break;
+    case OP_READ:
+    case OP_READV:
+    case OP_WRITE:
+    case OP_WRITEV:
+        sqe_file(sqe, op);
+        break;
+    case OP_SYNC:
+        sqe->opcode = IORING_OP_FSYNC;
+        sqe->fsync_flags = op->flags & CPORT_DATA_ONLY ? IORING_FSYNC_DATASYNC : 0;
         break;
     case OP_CLOSE:
         sqe->opcode = IORING_OP_CLOSE;
@@ -226,10 +254,18 @@ static int shutdown_now(struct op *op)
     return START_DONE;
 }
 
+/* Files by threads, if they are not to be left to the kernel. */
+static bool is_job(const struct op *op)
+{
+    return op_is_file(op) && !(op->handle->port->caps & CPORT_CAP_FILES);
+}
+
 int uring_start(struct op *op)
 {
     if (op->kind == OP_SHUTDOWN)
         return shutdown_now(op);
+    if (is_job(op))
+        return offload_run(op->handle->port, op, &file_job);
     scratch_of(op)->state = 0;
     if (is_zero_copy(op))
         zero_copy_begin(op);
@@ -240,6 +276,8 @@ int uring_start(struct op *op)
 int uring_cancel(struct op *op)
 {
     struct uring *u = op->handle->port->engine;
+    if (is_job(op))
+        return offload_cancel(op->handle->port, op) ? CANCEL_DONE : CANCEL_LATER;
     if (op->bits & OP_LINGERS) {
         zero_copy_hurry(op);
         return CANCEL_LATER;
@@ -254,7 +292,7 @@ int uring_cancel(struct op *op)
 
 int uring_close_handle(struct cport_handle *h)
 {
-    if (h->close_op->flags & CPORT_ABORT)
+    if ((h->close_op->flags & CPORT_ABORT) && !h->file)
         (void)os_socket_set_abort(h->fd);
     scratch_of(h->close_op)->state = 0;
     submit_op(h->port->engine, h->close_op);

@@ -8,7 +8,7 @@
  * be called by others, and touches what is constant after open.
  *
  * Files: ring.c opens the ring and enters the kernel, trial.c tries what it can do, submit.c turns ops into requests, complete.c completions into events,
- * pool.c holds the buffer rings, zero_copy.c sends from the caller's memory, engine.c is the vtable.
+ * pool.c holds the buffer rings, memory.c the pinned memory, zero_copy.c sends from the caller's memory, engine.c is the vtable.
  */
 #ifndef CPORT_URING_H
 #define CPORT_URING_H
@@ -66,6 +66,12 @@ struct scratch_queue {
     struct op *tail;
 };
 
+/* Pinned memory. */
+struct region {
+    uintptr_t base; /* 0: unused */
+    size_t len;
+};
+
 struct uring {
     /* liburing's view of the shared memory. The tail of our own requests is ring.sq.sqe_tail. */
     struct io_uring ring;
@@ -80,6 +86,8 @@ struct uring {
     struct scratch_queue backlog;
     struct scratch_queue cancels;
     struct buf_ring *buf_rings; /* of the pools that the kernel holds */
+    unsigned regions_end;       /* no region at or behind this one is in use */
+    struct region regions[CPORT_MEMORY_REGIONS_MAX];
 };
 
 /* ring.c */
@@ -179,6 +187,19 @@ void uring_bufs_put(struct cport_bufs *pool, uint32_t id);
 int buf_ring_probe(struct uring *u);
 /* Gives the kernel what other threads have returned. */
 void buf_rings_drain(struct uring *u);
+
+/* memory.c. find: the region that holds these bytes, or -1. */
+int memory_probe(struct uring *u);
+int uring_memory_pin(struct cport_port *port, void *memory, size_t len);
+int uring_memory_unpin(struct cport_port *port, void *memory);
+static inline int uring_memory_find(const struct uring *u, uintptr_t base, size_t len)
+{
+    for (unsigned i = 0; i < u->regions_end; i++)
+        if (base >= u->regions[i].base && base - u->regions[i].base < u->regions[i].len &&
+            len <= u->regions[i].len - (base - u->regions[i].base))
+            return (int)i;
+    return -1;
+}
 
 /* Newer than the oldest liburing that this builds with. */
 #ifndef IORING_SEND_ZC_REPORT_USAGE

@@ -130,6 +130,11 @@ void connect_ended(struct op *op, struct harvest *out);
 int shutdown_start(struct op *op);
 int poll_start(struct op *op);
 void poll_ended(struct op *op, struct harvest *out);
+int file_start(struct op *op);
+void file_ended(struct op *op, struct harvest *out);
+int file_cancel(struct op *op); /* as backend->cancel */
+/* h is not a socket: 0 if it is a file, and h->file is set; or why it cannot be attached. */
+int file_attach(struct cport_handle *h);
 int accept_start(struct op *op);
 void accept_ended(struct op *op, struct harvest *out); /* not of an accept: of a queue_repeat */
 void accept_cancel(struct op *op);

@@ -27,7 +27,7 @@ static int iocp_open(struct cport_port *port, char *reason, size_t reason_size)
     }
     port->engine = iocp;
     clock_open(port);
-    port->caps = port->allow_caps & CPORT_CAP_SKIP_ON_SUCCESS;
+    port->caps = CPORT_CAP_FILES | (port->allow_caps & CPORT_CAP_SKIP_ON_SUCCESS);
     if (functions()->set_information_file)
         port->caps |= port->allow_caps & CPORT_CAP_DETACH;
     if (port->shared)
@@ -110,14 +110,22 @@ static int iocp_start(struct op *op)
         return shutdown_start(op);
     case OP_POLL:
         return poll_start(op);
+    case OP_READ:
+    case OP_READV:
+    case OP_WRITE:
+    case OP_WRITEV:
+    case OP_SYNC:
+        return file_start(op);
     default:
         return transfer_start(op);
     }
 }
 
-/* A packet is to come in any case, and tells whether the cancel came in time. */
+/* A packet of the kernel's is to come in any case, and tells whether the cancel came in time. */
 static int iocp_cancel(struct op *op)
 {
+    if (op_is_file(op))
+        return file_cancel(op);
     if (op->kind == OP_ACCEPT)
         accept_cancel(op);
     else
@@ -154,25 +162,30 @@ static bool skips_already(const struct cport_handle *h)
            (modes & FILE_SKIP_COMPLETION_PORT_ON_SUCCESS);
 }
 
+/* Whether h is a socket or a file, and if the handle is the kernel's own. */
+static int kind_of(struct cport_handle *h, bool *ret_own)
+{
+    WSAPROTOCOL_INFOW protocol;
+    int len = sizeof(protocol);
+    *ret_own = true;
+    if (getsockopt((SOCKET)h->fd, SOL_SOCKET, SO_PROTOCOL_INFOW, (char *)&protocol, &len) != 0)
+        return WSAGetLastError() == WSAENOTSOCK ? file_attach(h) : os_socket_error();
+    /* With a layered provider a packet may come for instant success, too. */
+    *ret_own = (protocol.dwServiceFlags1 & XP1_IFS_HANDLES) != 0;
+    return protocol.iSocketType == SOCK_STREAM ? 0 : CPORT_ENOTSUP;
+}
+
 static int iocp_attach(struct cport_handle *h)
 {
     if (h->state == HANDLE_BORROWED)
         return loan_attach(h);
-    WSAPROTOCOL_INFOW protocol;
-    int len = sizeof(protocol);
-    DWORD flags;
-    if (getsockopt((SOCKET)h->fd, SOL_SOCKET, SO_PROTOCOL_INFOW, (char *)&protocol, &len) != 0) {
-        if (WSAGetLastError() != WSAENOTSOCK)
-            return os_socket_error();
-        return GetHandleInformation(file_of(h), &flags) ? CPORT_ENOTSUP : CPORT_EINVAL;
-    }
-    if (protocol.iSocketType != SOCK_STREAM)
-        return CPORT_ENOTSUP;
+    bool own;
+    int r = kind_of(h, &own);
+    if (r < 0)
+        return r;
     const struct iocp *iocp = iocp_of(h->port);
     if (!CreateIoCompletionPort(file_of(h), iocp->queue, (ULONG_PTR)h, 0))
         return attach_error(h, GetLastError());
-    /* With a layered provider, whose handles are not the kernel's own, a packet may come all the same. */
-    bool own = (protocol.dwServiceFlags1 & XP1_IFS_HANDLES) != 0;
     const UCHAR modes = FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE;
     if (own && (h->port->caps & CPORT_CAP_SKIP_ON_SUCCESS) &&
         SetFileCompletionNotificationModes(file_of(h), modes))
@@ -195,10 +208,14 @@ static int iocp_detach(struct cport_handle *h)
 static int iocp_close_handle(struct cport_handle *h)
 {
     accept_free(h);
-    if (h->close_op->flags & CPORT_ABORT)
-        os_socket_set_abort(h->fd);
-    if (!(h->engine_bits & HANDLE_LOAN))
-        closesocket((SOCKET)h->fd);
+    if (h->file) {
+        cport_file_close(h->fd);
+    } else {
+        if (h->close_op->flags & CPORT_ABORT)
+            os_socket_set_abort(h->fd);
+        if (!(h->engine_bits & HANDLE_LOAN))
+            closesocket((SOCKET)h->fd);
+    }
     /* Never straight into a batch: events of the handle may be queued in the kernel, and this is the last. */
     handle_closed(h, NULL);
     return START_PENDING;

@@ -94,6 +94,12 @@ static void handle_ended(struct cport_handle *h, OVERLAPPED *overlapped, struct 
         case OP_POLL:
             poll_ended(op, out);
             break;
+        case OP_READ:
+        case OP_READV:
+        case OP_WRITE:
+        case OP_WRITEV:
+            file_ended(op, out);
+            break;
         default:
             transfer_ended(op, out);
         }

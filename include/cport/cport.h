@@ -52,7 +52,7 @@ extern "C" {
 
 /* ---- Types ------------------------------------------------------------------------------------------------ */
 
-/* What the system calls a socket: a file descriptor on POSIX systems, a SOCKET on Windows. */
+/* What the system calls a socket or a file: a file descriptor on POSIX systems, a SOCKET or a HANDLE on Windows. */
 #ifdef _WIN32
 typedef uintptr_t cport_os_handle;
 typedef int cport_socklen;
@@ -63,7 +63,7 @@ typedef socklen_t cport_socklen;
 #define CPORT_OS_HANDLE_INVALID ((cport_os_handle)-1)
 
 typedef struct cport_port cport_port;     /* a completion port: queue of events, stack of waiters */
-typedef struct cport_handle cport_handle; /* a socket on a port; gone with its close event */
+typedef struct cport_handle cport_handle; /* a socket or a file; gone with its close event */
 typedef struct cport_bufs cport_bufs;     /* a pool of receive buffers shared by many handles */
 
 /* One operation in flight. Zero it, or cport_op_init, before its first use; after a final event it can be used
@@ -159,15 +159,18 @@ CPORT_API const char *cport_version(void);
 
 #define CPORT_PORT_SINGLE          0x1u /* one owner thread: no locks, and the fastest engine there is */
 
-/* Capabilities: what a port can do, and, in allow_caps, what it may do. */
+/* Capabilities. In caps: this port can do it, whoever does the work. In native: the kernel does it, as
+ * told here. In allow_caps: the kernel may be asked to; the library's own ways are always open. */
 #define CPORT_CAP_MULTISHOT_ACCEPT ((uint64_t)1 << 0)  /* the kernel keeps an accept armed */
 #define CPORT_CAP_MULTISHOT_RECV   ((uint64_t)1 << 1)  /* the kernel keeps a pooled receive armed */
 #define CPORT_CAP_BUFFER_RINGS     ((uint64_t)1 << 2)  /* the kernel picks pool buffers */
 #define CPORT_CAP_DEFER_TASKRUN    ((uint64_t)1 << 3)  /* io_uring completes inside the wait only */
 #define CPORT_CAP_REGISTERED_RING  ((uint64_t)1 << 4)  /* io_uring's own descriptor is registered */
-#define CPORT_CAP_SPECULATIVE      ((uint64_t)1 << 5)  /* operations are tried at submit */
+#define CPORT_CAP_SPECULATIVE      ((uint64_t)1 << 5)  /* tried at submit: never native */
 #define CPORT_CAP_SKIP_ON_SUCCESS  ((uint64_t)1 << 6)  /* IOCP: no packet for instant success */
 #define CPORT_CAP_SHARED           ((uint64_t)1 << 7)  /* the port takes several threads */
+#define CPORT_CAP_FILES            ((uint64_t)1 << 14) /* files; else threads of the port use them */
+#define CPORT_CAP_PINNED_MEMORY    ((uint64_t)1 << 15) /* cport_memory_pin: native only */
 #define CPORT_CAP_DETACH           ((uint64_t)1 << 18) /* cport_detach: connections can move on */
 #define CPORT_CAP_ZERO_COPY        ((uint64_t)1 << 19) /* CPORT_ZERO_COPY is more than a wish */
 #define CPORT_CAP_NONE             ((uint64_t)1 << 63) /* in allow_caps: no optional capability at all */
@@ -190,11 +193,12 @@ typedef struct cport_port_info {
     uint32_t backend;     /* CPORT_BACKEND_…, never AUTO */
     uint32_t flags;       /* as opened */
     uint32_t concurrency; /* as in force */
-    uint64_t caps;        /* CPORT_CAP_… that this port uses */
+    uint64_t caps;        /* CPORT_CAP_…: what this port can do */
     uint32_t handles;     /* attached now */
     uint32_t reserved;
     char backend_name[16]; /* "io_uring", "epoll", "iocp" */
     char reason[232];      /* why this backend, and why not those before it */
+    uint64_t native;       /* CPORT_CAP_…: those of caps that the kernel does by itself */
 } cport_port_info;
 
 /* Counters since the port was opened. Each only grows. */
@@ -270,23 +274,25 @@ CPORT_API void cport_blocking_end(void);
 
 #define CPORT_ATTACH_BORROWED 0x1u /* somebody else's: to be polled, not to be closed */
 
-/* cport_attach: gives a socket to the port. key comes back with every event of the handle. The socket may be of
- * any blocking mode and keeps its options; from here on it is used, and closed, through the handle alone.
- * With CPORT_ATTACH_BORROWED it stays with whoever reads, writes and closes it, another library for example. Its
+/* cport_attach: gives a socket, a regular file or a block device to the port. key comes back with every
+ * event of the handle. A socket may be of any blocking mode and keeps its options. From here on it is
+ * used, and closed, through the handle alone.
+ * With CPORT_ATTACH_BORROWED a socket stays with whoever reads, writes and closes it, another library for example. Its
  * handle takes cport_poll alone (else CPORT_EINVAL) and changes nothing about it; it can have any number of such
  * handles, on any ports. cport_close lets go of it: as soon as that call has returned, it may be closed, and its
  * number be attached again. (On Linux the port holds a duplicate: the connection ends with the later of the
  * owner's close and the handle's close event.)
  * Thread: owner, or any. Blocks: no. Flags: CPORT_ATTACH_BORROWED.
- * Returns: 0; CPORT_EALREADY it is attached; CPORT_EINVAL not an open descriptor, or unknown flags;
- * CPORT_ENOTSUP not something that this library drives (a regular file); CPORT_ENOMEM; CPORT_EMFILE. Since: 0.1. */
+ * Returns: 0; CPORT_EALREADY it is attached; CPORT_EINVAL not an open descriptor, a file that was opened to
+ * append or, on Windows, not for overlapped use, or unknown flags; CPORT_ENOTSUP not something that this
+ * library drives (a directory; a file to be borrowed); CPORT_ENOMEM; CPORT_EMFILE. Since: 0.1. */
 CPORT_API int cport_attach(
     cport_port *port, cport_os_handle fd, uintptr_t key, uint32_t flags, cport_handle **ret_h);
 
 /* cport_close: closes the handle. What is pending gets CPORT_ECANCELED (or its success, if that came first),
  * then op gets its event, the last of the handle, which is gone with it. Graceful by default: what was sent is
  * delivered, then end-of-stream. CPORT_ABORT resets the connection. Unread received bytes make any close a reset,
- * on every system: read to the end first.
+ * on every system: read to the end first. A file is closed after the last operation on it, and CPORT_ABORT is nothing to it.
  * Thread: owner, or any. Blocks: no. Flags: CPORT_ABORT.
  * Returns: 0; CPORT_EALREADY being closed; CPORT_EINVAL; CPORT_EBUSY the op is in flight; CPORT_EWRONGTHREAD.
  * Since: 0.1. */
@@ -310,15 +316,16 @@ CPORT_API cport_port *cport_handle_port(const cport_handle *h);
 /*
  * For all of them. Thread: owner, or any. Blocks: no. Since: 0.1.
  * Returns: 0 pending, 1 done now (CPORT_INLINE_OK), or refused: CPORT_EINVAL a NULL, unknown flags, a size that
- * cannot be; CPORT_EBUSY the op is in flight; CPORT_ECANCELED the handle is being closed; CPORT_ENOMEM;
- * CPORT_EWRONGTHREAD.
+ * cannot be, a handle of the other kind; CPORT_EBUSY the op is in flight; CPORT_ECANCELED the handle is being closed;
+ * CPORT_ENOMEM; CPORT_EWRONGTHREAD.
  * A handle takes any number of operations at once: receives complete, and sends go out, in the order of the calls.
  */
 
-#define CPORT_INLINE_OK 0x1u /* if done at once, return 1 and queue no event. Not for multishot */
-#define CPORT_MULTISHOT 0x2u /* stay armed: events with CPORT_MORE, until cancel, close or error */
-#define CPORT_RECV_ALL  0x4u /* fill the buffer; less only at end-of-stream or with an error */
-#define CPORT_ABORT     0x8u /* cport_close: reset instead of finishing */
+#define CPORT_INLINE_OK 0x1u  /* if done at once, return 1 and queue no event. Not for multishot */
+#define CPORT_MULTISHOT 0x2u  /* stay armed: events with CPORT_MORE, until cancel, close or error */
+#define CPORT_RECV_ALL  0x4u  /* fill the buffer; less only at end-of-stream or with an error */
+#define CPORT_ABORT     0x8u  /* cport_close: reset instead of finishing */
+#define CPORT_DATA_ONLY 0x80u /* cport_sync: the contents, and what finds them */
 #define CPORT_ZERO_COPY 0x100u /* cport_send: from the caller's memory, if that can be */
 
 /* In cport_event.flags. */
@@ -389,6 +396,25 @@ CPORT_API int cport_shutdown(cport_handle *h, cport_op *op, int how);
 /* cport_poll: result = the CPORT_POLL_… that hold, once one of mask does. Moves no data: for sockets that another
  * library reads and writes (see CPORT_ATTACH_BORROWED). Any number at once, in no order. */
 CPORT_API int cport_poll(cport_handle *h, cport_op *op, uint32_t mask);
+
+/* cport_read: from a file, starting at byte `offset`: result = bytes, less than len only where the file ends, 0 at and behind
+ * its end. cport_write: result = len, or an error (CPORT_ENOSPC the disk is full, or the file as long as it may be);
+ * cport_op_transferred tells how much was moved before the error. Operations on a file have no order among each other: start
+ * one when another that it depends on has ended. CPORT_EACCES: the file was not opened for it. A cancel that comes too late
+ * changes nothing, and what has begun may be past cancelling. Flags: CPORT_INLINE_OK.
+ * cport_readv, cport_writev: the same with up to CPORT_BUFS_MAX pieces. */
+CPORT_API int cport_read(
+    cport_handle *h, cport_op *op, void *data, size_t len, uint64_t offset, uint32_t flags);
+CPORT_API int cport_readv(cport_handle *h, cport_op *op, const cport_buf *bufs, unsigned count,
+    uint64_t offset, uint32_t flags);
+CPORT_API int cport_write(
+    cport_handle *h, cport_op *op, const void *data, size_t len, uint64_t offset, uint32_t flags);
+CPORT_API int cport_writev(cport_handle *h, cport_op *op, const cport_buf *bufs, unsigned count,
+    uint64_t offset, uint32_t flags);
+
+/* cport_sync: result = 0 when all that was written by operations that had ended before this call is on the disk. Flags:
+ * CPORT_DATA_ONLY. */
+CPORT_API int cport_sync(cport_handle *h, cport_op *op, uint32_t flags);
 
 /* cport_cancel: asks for an early end. Exactly one final event follows: CPORT_ECANCELED, or whatever came first.
  * Thread: owner, or any. Blocks: no.
@@ -476,6 +502,42 @@ CPORT_API int cport_socket_local(
     cport_os_handle fd, struct sockaddr_storage *ret_address, cport_socklen *ret_len);
 CPORT_API int cport_accept_address(
     cport_os_handle fd, struct sockaddr_storage *ret_address, cport_socklen *ret_len);
+
+/* ---- Files ------------------------------------------------------------------------------------------------ */
+
+#define CPORT_FILE_READ      0x1u
+#define CPORT_FILE_WRITE     0x2u
+#define CPORT_FILE_CREATE    0x4u  /* if it does not exist */
+#define CPORT_FILE_EXCLUSIVE 0x8u  /* with CREATE: it must not exist */
+#define CPORT_FILE_TRUNCATE  0x10u /* with WRITE: to nothing */
+#define CPORT_FILE_DIRECT                                                                          \
+    0x20u /* past the system's cache: memory, offset and length are multiples of the block size */
+
+/* cport_file_open: opens a regular file or a block device for cport_attach. path is UTF-8 on Windows, and taken as it is
+ * elsewhere. mode: permissions of a file that is created, less the umask; nothing on Windows.
+ * Thread: any. Blocks: as long as the system takes. Returns: 0; CPORT_EINVAL unknown or contradictory flags, a path that
+ * cannot be, a directory or what else is no file; CPORT_ENOENT; CPORT_EEXIST; CPORT_EACCES; CPORT_EBUSY; CPORT_ENOTSUP no
+ * DIRECT on this file system; CPORT_EMFILE; CPORT_ENOSPC; … Since: 0.1.
+ * cport_file_close: closes one that is not attached. cport_file_size: of one that is, too.
+ * Thread: any. Blocks: as long as the system takes. Returns: 0 or an error. Since: 0.1. */
+CPORT_API int cport_file_open(
+    const char *path, uint32_t flags, uint32_t mode, cport_os_handle *ret_fd);
+CPORT_API int cport_file_close(cport_os_handle fd);
+CPORT_API int cport_file_size(cport_os_handle fd, uint64_t *ret_size);
+
+/* Most regions of pinned memory that a port has. */
+#define CPORT_MEMORY_REGIONS_MAX 16u
+
+/* cport_memory_pin: tells the port of memory (at most 1 GiB) that files will be read into and written from again and
+ * again: the kernel then pins it once, and not for each cport_read and cport_write of a part of it. It stays where it is
+ * until cport_memory_unpin or the port's close. Counts against the process's limit of locked memory.
+ * Thread: owner, or any. Blocks: no. Returns: 0; CPORT_ENOTSUP without CPORT_CAP_PINNED_MEMORY: everything works
+ * without; CPORT_EALREADY it is pinned; CPORT_ENOBUFS no more regions; CPORT_ENOMEM beyond the limit; CPORT_EINVAL;
+ * CPORT_EWRONGTHREAD. Since: 0.1.
+ * cport_memory_unpin: operations that are under way still end well. Returns: 0; CPORT_ENOENT; CPORT_EBUSY the kernel takes no
+ * requests just now; CPORT_EWRONGTHREAD. */
+CPORT_API int cport_memory_pin(cport_port *port, void *memory, size_t len);
+CPORT_API int cport_memory_unpin(cport_port *port, void *memory);
 
 #if defined(__cplusplus)
 static_assert(sizeof(cport_op) == 128, "a cport_op is 128 bytes");

@@ -37,9 +37,9 @@ void s14_attach_refuses_what_it_cannot_drive(void)
     cport_os_handle one, other;
     cport_port_info info = {.size = sizeof info};
     cport_port *port = cts_port_open();
-    cport_os_handle file = cts_file_open();
-    CHECK_EQ(cts_attach_try(port, file, 0, 0, &h), CPORT_ENOTSUP);
-    cts_file_close(file);
+    cport_os_handle folder = cts_folder_open();
+    CHECK_EQ(cts_attach_try(port, folder, 0, 0, &h), CPORT_ENOTSUP);
+    cts_file_close(folder);
 
     cts_sock_pair(&one, &other);
     CHECK_EQ(cts_attach_try(port, one, 0, 2, &h), CPORT_EINVAL);

@@ -148,6 +148,8 @@ void the_environment_steers_auto_alone(void)
 
 void info_tells_what_was_opened(void)
 {
+    const uint64_t always = CPORT_CAP_MULTISHOT_ACCEPT | CPORT_CAP_MULTISHOT_RECV |
+                            CPORT_CAP_BUFFER_RINGS | CPORT_CAP_FILES;
     const cts_config *config = cts_config_now();
     cport_port_info info = {.size = sizeof info};
     cts_pair pair;
@@ -161,11 +163,15 @@ void info_tells_what_was_opened(void)
     if (cts_is(CTS_SHARED))
         CHECK_EQ(info.concurrency, config->concurrency);
     CHECK_EQ((info.caps & CPORT_CAP_SHARED) != 0, cts_is(CTS_SHARED));
-    CHECK_EQ(info.caps & CPORT_CAP_NONE, 0);
+    CHECK_EQ((info.caps | info.native) & CPORT_CAP_NONE, 0);
+    CHECK_EQ(info.native & ~info.caps, 0);
     if (config->allow_caps == CPORT_CAP_NONE)
-        CHECK_EQ(info.caps, 0);
+        CHECK_EQ(info.native, 0);
     else if (config->allow_caps != 0)
-        CHECK_EQ(info.caps & ~config->allow_caps, 0);
+        CHECK_EQ(info.native & ~config->allow_caps, 0);
+    if (cts_is(CTS_EPOLL))
+        CHECK_EQ(info.native & ~CPORT_CAP_DETACH, 0); /* it tells readiness, and that is all */
+    CHECK_EQ(info.caps & always, always);
     cts_pair_open_both(port, &pair);
     CHECK_EQ(cport_port_get_info(port, &info), 0);
     CHECK_EQ(info.handles, 2);

@@ -14,7 +14,7 @@ static uint64_t clock_now; /* counts waits begun and events recorded */
 static uint64_t wait_last;
 
 static const char *const kind_names[] = {"post", "close", "accept", "connect", "recv",
-    "recv_pooled", "send", "shutdown", "poll", "timer"};
+    "recv_pooled", "send", "shutdown", "poll", "read", "write", "sync", "timer"};
 
 #define BROKEN(...) cts_fail("contract", 0, __VA_ARGS__)
 
@@ -309,11 +309,13 @@ static void check_result(const op_record *rec, const cport_event *ev)
     }
     if (r < 0 && (r > CPORT_EINVAL || r < CPORT_ENOSPC))
         BROKEN("a %s ended with the unknown code %" PRId64, kind, r);
-    if ((rec->kind == KIND_RECV || rec->kind == KIND_RECV_POOLED) && r > (int64_t)rec->len)
+    if ((rec->kind == KIND_RECV || rec->kind == KIND_RECV_POOLED || rec->kind == KIND_READ) &&
+        r > (int64_t)rec->len)
         BROKEN("a %s of %zu bytes got %" PRId64, kind, rec->len, r);
-    if (rec->kind == KIND_SEND && r >= 0 && r != (int64_t)rec->len)
-        BROKEN("a send of %zu bytes ended with %" PRId64, rec->len, r);
-    if ((rec->kind == KIND_CONNECT || rec->kind == KIND_SHUTDOWN || rec->kind == KIND_CLOSE) &&
+    if ((rec->kind == KIND_SEND || rec->kind == KIND_WRITE) && r >= 0 && r != (int64_t)rec->len)
+        BROKEN("a %s of %zu bytes ended with %" PRId64, kind, rec->len, r);
+    if ((rec->kind == KIND_CONNECT || rec->kind == KIND_SHUTDOWN || rec->kind == KIND_CLOSE ||
+            rec->kind == KIND_SYNC) &&
         r > 0)
         BROKEN("a %s ended with %" PRId64, kind, r);
 }
@@ -343,8 +345,9 @@ static void check_op_after_final(const op_record *rec, const cport_event *ev)
     if (cport_op_result(rec->op) != ev->result)
         BROKEN("a %s's event has result %" PRId64 ", cport_op_result says %" PRId64,
             kind_names[rec->kind], ev->result, cport_op_result(rec->op));
-    if ((rec->kind == KIND_RECV || rec->kind == KIND_SEND) && ev->result >= 0 &&
-        cport_op_transferred(rec->op) != (size_t)ev->result)
+    bool counts = rec->kind == KIND_RECV || rec->kind == KIND_SEND || rec->kind == KIND_READ ||
+                  rec->kind == KIND_WRITE;
+    if (counts && ev->result >= 0 && cport_op_transferred(rec->op) != (size_t)ev->result)
         BROKEN("a %s of %" PRId64 " bytes, cport_op_transferred says %zu", kind_names[rec->kind],
             ev->result, cport_op_transferred(rec->op));
 }

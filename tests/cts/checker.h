@@ -39,6 +39,15 @@ int cts_send(cport_handle *h, cport_op *op, const void *data, size_t len, uint32
 int cts_sendv(cport_handle *h, cport_op *op, const cport_buf *bufs, unsigned count, uint32_t flags);
 int cts_shutdown(cport_handle *h, cport_op *op, int how);
 int cts_poll(cport_handle *h, cport_op *op, uint32_t mask);
+int cts_read(
+    cport_handle *h, cport_op *op, void *data, size_t len, uint64_t offset, uint32_t flags);
+int cts_readv(cport_handle *h, cport_op *op, const cport_buf *bufs, unsigned count, uint64_t offset,
+    uint32_t flags);
+int cts_write(
+    cport_handle *h, cport_op *op, const void *data, size_t len, uint64_t offset, uint32_t flags);
+int cts_writev(cport_handle *h, cport_op *op, const cport_buf *bufs, unsigned count,
+    uint64_t offset, uint32_t flags);
+int cts_sync(cport_handle *h, cport_op *op, uint32_t flags);
 int cts_timer(cport_port *port, cport_op *op, int64_t deadline_ns, int64_t period_ns);
 int cts_wake(cport_port *port);
 int cts_cancel(cport_op *op);

@@ -20,6 +20,9 @@ typedef enum op_kind {
     KIND_SEND,
     KIND_SHUTDOWN,
     KIND_POLL,
+    KIND_READ,
+    KIND_WRITE,
+    KIND_SYNC,
     KIND_TIMER
 } op_kind;
 

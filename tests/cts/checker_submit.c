@@ -146,6 +146,39 @@ int cts_poll(cport_handle *h, cport_op *op, uint32_t mask)
     SUBMIT(op, plan, cport_poll(h, op, mask));
 }
 
+int cts_read(cport_handle *h, cport_op *op, void *data, size_t len, uint64_t offset, uint32_t flags)
+{
+    submit_plan plan = {.kind = KIND_READ, .handle = h, .len = len};
+    SUBMIT(op, plan, cport_read(h, op, data, len, offset, flags));
+}
+
+int cts_readv(cport_handle *h, cport_op *op, const cport_buf *bufs, unsigned count, uint64_t offset,
+    uint32_t flags)
+{
+    submit_plan plan = {.kind = KIND_READ, .handle = h, .len = bytes_of(bufs, count)};
+    SUBMIT(op, plan, cport_readv(h, op, bufs, count, offset, flags));
+}
+
+int cts_write(
+    cport_handle *h, cport_op *op, const void *data, size_t len, uint64_t offset, uint32_t flags)
+{
+    submit_plan plan = {.kind = KIND_WRITE, .handle = h, .len = len};
+    SUBMIT(op, plan, cport_write(h, op, data, len, offset, flags));
+}
+
+int cts_writev(cport_handle *h, cport_op *op, const cport_buf *bufs, unsigned count,
+    uint64_t offset, uint32_t flags)
+{
+    submit_plan plan = {.kind = KIND_WRITE, .handle = h, .len = bytes_of(bufs, count)};
+    SUBMIT(op, plan, cport_writev(h, op, bufs, count, offset, flags));
+}
+
+int cts_sync(cport_handle *h, cport_op *op, uint32_t flags)
+{
+    submit_plan plan = {.kind = KIND_SYNC, .handle = h};
+    SUBMIT(op, plan, cport_sync(h, op, flags));
+}
+
 int cts_timer(cport_port *port, cport_op *op, int64_t deadline_ns, int64_t period_ns)
 {
     submit_plan plan = {.kind = KIND_TIMER, .port = port, .may_repeat = period_ns > 0};

@@ -79,9 +79,20 @@ unsigned cts_processors_allowed(void);
 
 /* Descriptors (POSIX) or handles (Windows) that this process has open. */
 unsigned cts_descriptors_open(void);
-/* An open regular file, and its end. */
+/* Files by other ways than the library's. An open regular file, on Windows one that is not for overlapped use; a folder; a file
+ * that is for appending alone; and their end. */
 cport_os_handle cts_file_open(void);
+cport_os_handle cts_folder_open(void);
+cport_os_handle cts_appending_open(void);
 void cts_file_close(cport_os_handle file);
+/* A new file's name, in a folder for such. Remove: the file may still be open. */
+#define CTS_PATH_MOST 512
+void cts_file_name(char ret_path[CTS_PATH_MOST], const char *ending);
+void cts_file_remove(const char *path);
+void cts_file_truncate(cport_os_handle file, uint64_t size);
+void cts_file_sparse(cport_os_handle file); /* what is not written shall take no place */
+/* Linux. From here on files cannot grow beyond `bytes` in the folder that ret_path is given a name in. */
+void cts_disk_limit(uint64_t bytes, char ret_path[CTS_PATH_MOST]);
 /* Runs this program again with two options and waits for it: its exit code. */
 int cts_run_self(const char *program, const char *config, const char *case_name);
 void cts_setenv(const char *name, const char *value); /* NULL removes it */

@@ -23,20 +23,6 @@ unsigned cts_descriptors_open(void)
     return count - 1; /* without the directory itself */
 }
 
-cport_os_handle cts_file_open(void)
-{
-    char name[] = "/tmp/cport-cts-XXXXXX";
-    int file = mkostemp(name, O_CLOEXEC);
-    CHECK(file >= 0);
-    unlink(name);
-    return file;
-}
-
-void cts_file_close(cport_os_handle file)
-{
-    CHECK_EQ(close(file), 0);
-}
-
 int cts_run_self(const char *program, const char *config, const char *case_name)
 {
     char *argv[] = {(char *)(uintptr_t)program, (char *)(uintptr_t) "--config",

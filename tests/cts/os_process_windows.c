@@ -28,22 +28,6 @@ unsigned cts_descriptors_open(void)
     return count > 0 ? count : count_handles();
 }
 
-cport_os_handle cts_file_open(void)
-{
-    char folder[MAX_PATH], name[MAX_PATH];
-    CHECK(GetTempPathA(sizeof folder, folder) > 0);
-    CHECK(GetTempFileNameA(folder, "cts", 0, name) > 0);
-    HANDLE file = CreateFileA(name, GENERIC_READ | GENERIC_WRITE, 0, NULL, CREATE_ALWAYS,
-        FILE_ATTRIBUTE_TEMPORARY | FILE_FLAG_DELETE_ON_CLOSE, NULL);
-    CHECK(file != INVALID_HANDLE_VALUE);
-    return (cport_os_handle)file;
-}
-
-void cts_file_close(cport_os_handle file)
-{
-    CHECK(CloseHandle((HANDLE)file));
-}
-
 int cts_run_self(const char *program, const char *config, const char *case_name)
 {
     return (int)_spawnl(
