@@ -137,12 +137,13 @@ static void run_on_small_stack(cts_thread_main *run)
 static void complete_inline(void *arg)
 {
     (void)arg;
+    const int many = cts_load(MANY);
     cts_pair pair;
     cport_op send = {0}, recv = {0};
     char byte;
     cport_port *port = cts_port_open();
     cts_pair_open_both(port, &pair);
-    for (int i = 0; i < MANY; i++) {
+    for (int i = 0; i < many; i++) {
         if (cts_send(pair.a, &send, "x", 1, CPORT_INLINE_OK) == 0)
             CHECK_EQ(cts_result(port, &send), 1);
         if (cts_recv(pair.b, &recv, &byte, 1, CPORT_INLINE_OK) == 0)
@@ -161,19 +162,20 @@ void a_hundred_thousand_inline_completions(void)
 static void complete_in_a_row(void *arg)
 {
     (void)arg;
+    const int many = cts_load(MANY);
     cts_pair pair;
     cport_port *port = cts_port_open();
-    cport_op *ops = calloc(MANY, sizeof(*ops));
-    char *bytes = malloc(MANY), *sent = malloc(MANY);
+    cport_op *ops = calloc((size_t)many, sizeof(*ops));
+    char *bytes = malloc((size_t)many), *sent = malloc((size_t)many);
     CHECK(ops != NULL && bytes != NULL && sent != NULL);
     cts_pair_open(port, &pair);
-    for (int i = 0; i < MANY; i++) {
+    for (int i = 0; i < many; i++) {
         sent[i] = (char)(i * 7);
         CHECK_EQ(cts_recv(pair.a, &ops[i], &bytes[i], 1, 0), 0);
     }
-    cts_sock_send_all(pair.peer, sent, MANY);
+    cts_sock_send_all(pair.peer, sent, (size_t)many);
     cts_drain(port);
-    for (int i = 0; i < MANY; i++) {
+    for (int i = 0; i < many; i++) {
         CHECK_EQ(cts_result(port, &ops[i]), 1);
         CHECK_EQ(bytes[i], sent[i]);
     }
@@ -192,18 +194,19 @@ void a_hundred_thousand_receives_in_a_row(void)
 static void cancel_in_a_row(void *arg)
 {
     (void)arg;
+    const int many = cts_load(MANY);
     cts_pair pair;
     cport_op close = {0};
     char byte;
     cport_port *port = cts_port_open();
-    cport_op *ops = calloc(MANY, sizeof(*ops));
+    cport_op *ops = calloc((size_t)many, sizeof(*ops));
     CHECK(ops != NULL);
     cts_pair_open(port, &pair);
-    for (int i = 0; i < MANY; i++)
+    for (int i = 0; i < many; i++)
         CHECK_EQ(cts_recv(pair.a, &ops[i], &byte, 1, 0), 0);
     CHECK_EQ(cts_close(pair.a, &close, 0), 0);
     CHECK_EQ(cts_result(port, &close), 0);
-    for (int i = 0; i < MANY; i++)
+    for (int i = 0; i < many; i++)
         CHECK_EQ(cts_result(port, &ops[i]), CPORT_ECANCELED);
     pair.a = NULL;
     cts_pair_close(&pair);

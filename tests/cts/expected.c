@@ -24,10 +24,15 @@ static const struct expected list[] = {
 /* Set for the process that cts_expected_run starts: it runs the case as it is. */
 static const char plain[] = "CTS_PLAIN";
 
+bool cts_expected_plain(void)
+{
+    return getenv(plain) != NULL;
+}
+
 const char *cts_expected_reason(const char *config, const char *case_name)
 {
     const char *system = cts_os_emulation();
-    if (getenv(plain) != NULL)
+    if (cts_expected_plain())
         return NULL;
     for (const struct expected *e = list; e->system != NULL; e++)
         if (strcmp(e->system, system) == 0 && strcmp(e->case_name, case_name) == 0 &&

@@ -211,6 +211,30 @@ static bool sleeps(void *arg)
     return cts_thread_sleeps(arg);
 }
 
+static int64_t patience_ns =
+#ifdef CTS_SLOW
+    40000 * CTS_MS;
+#else
+    10000 * CTS_MS;
+#endif
+
+int64_t cts_patience_ns(void)
+{
+    return patience_ns;
+}
+
+void cts_patience_lose(void)
+{
+    patience_ns /= 4;
+}
+
+int cts_load(int n)
+{
+    bool whole =
+        cts_os_emulation()[0] == '\0' || strcmp(cts_config_now()->name, "iocp-single") == 0;
+    return whole ? n : n / 8;
+}
+
 void cts_until_sleeps(cts_thread *t)
 {
     cts_until(sleeps, t, "a thread to sleep in its wait");
