@@ -529,6 +529,25 @@ int cport_detach(cport_handle *h, cport_os_handle *ret_fd)
     return r;
 }
 
+cport_handle *cport_port_next_handle(cport_port *port, size_t *cursor)
+{
+    if (!port || !cursor || !port_is_mine(port))
+        return NULL;
+    for (;;) {
+        port_lock(port);
+        struct cport_handle *h = slab_at(&port->handles, *cursor);
+        port_unlock(port);
+        if (!h)
+            return NULL;
+        ++*cursor;
+        handle_lock(h); /* its memory stays: it may be gone, or live again, but never be foreign */
+        bool attached = h->state != HANDLE_FREE;
+        handle_unlock(h);
+        if (attached)
+            return h;
+    }
+}
+
 cport_os_handle cport_handle_fd(const cport_handle *h)
 {
     return h->given;

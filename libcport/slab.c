@@ -46,6 +46,7 @@ void slab_close(struct slab *slab)
     slab->fresh = NULL;
     slab->fresh_count = 0;
     slab->chunks = NULL;
+    slab->chunk_count = 0;
     slab->live = 0;
 }
 
@@ -57,6 +58,7 @@ static bool slab_grow(struct slab *slab)
         return false;
     chunk->next = slab->chunks;
     slab->chunks = chunk;
+    slab->chunk_count++;
     slab->fresh = (unsigned char *)chunk + CHUNK_ALIGN;
     slab->fresh_count = slab->chunk_objects;
     return true;
@@ -99,4 +101,15 @@ void slab_each(const struct slab *slab, void (*visit)(void *object))
             visit(object + i * slab->object_bytes);
         count = slab->chunk_objects;
     }
+}
+
+void *slab_at(const struct slab *slab, size_t index)
+{
+    size_t older = index / slab->chunk_objects; /* chunks before its own */
+    if (index >= slab->chunk_count * slab->chunk_objects - slab->fresh_count)
+        return NULL;
+    struct slab_chunk *chunk = slab->chunks;
+    for (size_t i = slab->chunk_count - 1; i > older; i--)
+        chunk = chunk->next;
+    return (unsigned char *)chunk + CHUNK_ALIGN + index % slab->chunk_objects * slab->object_bytes;
 }

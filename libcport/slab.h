@@ -27,6 +27,7 @@ struct slab {
     unsigned char *fresh;      /* the newest chunk's objects that were never handed out */
     size_t fresh_count;        /* of them */
     struct slab_chunk *chunks; /* the newest first */
+    size_t chunk_count;
     size_t live;               /* objects that are the caller's */
 };
 
@@ -45,6 +46,9 @@ void slab_close(struct slab *slab);
 /* slab_alloc: an object, or NULL if there is none left and the allocator refuses a chunk. */
 void *slab_alloc(struct slab *slab);
 void slab_free(struct slab *slab, void *object);
+
+/* slab_at: the object that was the index-th to be handed out for the first time, whether it is live or free; NULL beyond them. */
+void *slab_at(const struct slab *slab, size_t index);
 
 /* slab_each: calls visit for every object that was ever handed out, whether it is live or free. */
 void slab_each(const struct slab *slab, void (*visit)(void *object));

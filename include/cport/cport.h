@@ -307,6 +307,13 @@ CPORT_API int cport_close(cport_handle *h, cport_op *op, uint32_t flags);
  * CPORT_ENOTSUP the port has no CPORT_CAP_DETACH (Windows before 8.1, Wine); CPORT_EINVAL; CPORT_EWRONGTHREAD. Since: 0.1. */
 CPORT_API int cport_detach(cport_handle *h, cport_os_handle *ret_fd);
 
+/* cport_port_next_handle: walks over the handles of a port, those being closed among them: *cursor is 0 at first, and
+ * NULL comes after the last. What is attached or closed during the walk is met or not. On a shared port another thread may
+ * close the handle before the caller gets to use it: cport_cancel_all and cport_close take one that is gone, other calls do not.
+ * Thread: owner, or any. Blocks: no. Returns: the next handle; NULL also from a thread that does not own a SINGLE port.
+ * Since: 0.1. */
+CPORT_API cport_handle *cport_port_next_handle(cport_port *port, size_t *cursor);
+
 /* What a handle was made of. Thread: any, until the handle's close event. Blocks: no. Since: 0.1. */
 CPORT_API cport_os_handle cport_handle_fd(const cport_handle *h);
 CPORT_API uintptr_t cport_handle_key(const cport_handle *h);

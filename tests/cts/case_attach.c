@@ -1,6 +1,7 @@
-/* Handles: S14, S16. */
+/* Handles: S14, S16, S19. */
 #include "cts.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 void s14_a_second_attach_is_refused(void)
@@ -198,4 +199,94 @@ void s16_two_thousand_lives(void)
         }
     }
     cts_port_close(port);
+}
+
+/* ---- S19 ---- */
+
+/* Marks each handle that the walk meets; it must be one of the count, met for the first time. */
+static int walk(cport_port *port, cport_handle *const *handles, int count)
+{
+    bool met[64] = {false};
+    int total = 0;
+    size_t cursor = 0;
+    CHECK(count <= 64);
+    for (cport_handle *h; (h = cport_port_next_handle(port, &cursor)) != NULL; total++) {
+        int i = 0;
+        while (i < count && handles[i] != h)
+            i++;
+        CHECK(i < count && !met[i]);
+        met[i] = true;
+    }
+    CHECK(cport_port_next_handle(port, &cursor) == NULL); /* the end stays the end */
+    return total;
+}
+
+void s19_a_walk_meets_every_handle(void)
+{
+    enum { COUNT = 20 };
+    cts_pair pairs[COUNT];
+    cport_handle *handles[COUNT];
+    size_t cursor = 0;
+    cport_handle *loan;
+    cport_port *port = cts_port_open(), *other = cts_port_open();
+    CHECK_EQ(walk(port, NULL, 0), 0);
+    for (int i = 0; i < COUNT; i++) {
+        cts_pair_open(i % 3 ? port : other, &pairs[i]);
+        handles[i] = pairs[i].a;
+    }
+    CHECK_EQ(walk(port, handles, COUNT), 13);
+    CHECK_EQ(walk(other, handles, COUNT), 7);
+    for (int i = 0; i < COUNT; i += 2) {
+        cts_close_wait(pairs[i].a, 0);
+        pairs[i].a = NULL;
+        handles[i] = NULL;
+    }
+    CHECK_EQ(walk(port, handles, COUNT), 7);
+    CHECK_EQ(walk(other, handles, COUNT), 3);
+    CHECK_EQ(cts_attach_try(port, pairs[0].peer, 0, CPORT_ATTACH_BORROWED, &loan), 0);
+    handles[0] = loan;
+    CHECK_EQ(walk(port, handles, COUNT), 8);
+    cts_close_wait(loan, 0);
+    CHECK(cport_port_next_handle(NULL, &cursor) == NULL);
+    CHECK(cport_port_next_handle(port, NULL) == NULL);
+    for (int i = 0; i < COUNT; i++)
+        cts_pair_close(&pairs[i]);
+    cts_port_close(other);
+    cts_port_close(port);
+}
+
+typedef struct walker {
+    cport_port *port;
+    atomic_bool stop;
+} walker;
+
+static void walker_main(void *arg)
+{
+    walker *w = arg;
+    while (!atomic_load(&w->stop)) {
+        size_t cursor = 0;
+        for (cport_handle *h; (h = cport_port_next_handle(w->port, &cursor)) != NULL;)
+            CHECK_EQ(cport_cancel_all(h), 0);
+    }
+}
+
+/* The walker cancels what it meets, while the handles that it meets come and go. */
+void s19_a_walk_takes_handles_that_are_gone(void)
+{
+    enum { ROUNDS = 200 };
+    walker w = {.port = cts_port_open()};
+    cts_thread *t = cts_thread_start(walker_main, &w, 0);
+    for (int i = 0; i < ROUNDS; i++) {
+        cts_pair pair;
+        cport_op recv = {0};
+        char byte;
+        cts_pair_open(w.port, &pair);
+        CHECK_EQ(cts_recv(pair.a, &recv, &byte, 1, 0), 0);
+        CHECK_EQ(cts_cancel_all(pair.a), 0);
+        CHECK_EQ(cts_result(w.port, &recv), CPORT_ECANCELED);
+        cts_pair_close(&pair);
+    }
+    atomic_store(&w.stop, true);
+    cts_thread_join(t);
+    cts_port_close(w.port);
 }

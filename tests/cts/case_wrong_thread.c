@@ -21,11 +21,13 @@ static void try_port_calls(trespass *t)
     cport_handle *h;
     cport_bufs *pool;
     cport_op op = {0};
+    size_t cursor = 0;
     cport_os_handle one, other;
     cts_sock_pair(&one, &other);
     CHECK_EQ(cport_port_close(t->port), CPORT_EWRONGTHREAD);
     CHECK_EQ(cts_wait(t->port, &ev, 1, 0), CPORT_EWRONGTHREAD);
     CHECK_EQ(cport_flush(t->port), CPORT_EWRONGTHREAD);
+    CHECK(cport_port_next_handle(t->port, &cursor) == NULL);
     CHECK_EQ(cport_port_get_info(t->port, &info), CPORT_EWRONGTHREAD);
     CHECK_EQ(cport_port_get_stats(t->port, &stats), CPORT_EWRONGTHREAD);
     CHECK_EQ(cts_attach_try(t->port, one, 0, 0, &h), CPORT_EWRONGTHREAD);

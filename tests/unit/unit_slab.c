@@ -225,6 +225,30 @@ static void each_visits_what_was_ever_handed_out(void **state)
     slab_close(&slab);
 }
 
+static void objects_are_found_in_the_order_of_their_first_use(void **state)
+{
+    (void)state;
+    enum { COUNT = 10 };
+    struct ledger ledger = {.allowed = CHUNKS_MAX};
+    struct slab slab;
+    void *objects[COUNT];
+    slab_open(&slab, &ledger, 24, 4);
+    assert_null(slab_at(&slab, 0));
+    for (unsigned i = 0; i < COUNT; i++) {
+        assert_null(slab_at(&slab, i));
+        objects[i] = slab_alloc(&slab);
+        for (unsigned j = 0; j <= i; j++)
+            assert_ptr_equal(slab_at(&slab, j), objects[j]);
+    }
+    slab_free(&slab, objects[3]);
+    assert_ptr_equal(slab_at(&slab, 3), objects[3]);
+    assert_ptr_equal(slab_alloc(&slab), objects[3]);
+    assert_null(slab_at(&slab, COUNT));
+    assert_null(slab_at(&slab, SIZE_MAX));
+    slab_close(&slab);
+    assert_null(slab_at(&slab, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +259,7 @@ int main(void)
         cmocka_unit_test(a_refusing_allocator_is_told_and_does_no_harm),
         cmocka_unit_test(memory_goes_back_at_the_close_alone),
         cmocka_unit_test(each_visits_what_was_ever_handed_out),
+        cmocka_unit_test(objects_are_found_in_the_order_of_their_first_use),
     };
     return cmocka_run_group_tests_name("slab", tests, NULL, NULL);
 }
