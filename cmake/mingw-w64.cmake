@@ -1,5 +1,5 @@
 # Cross-build for 64-bit Windows; tests run under Wine. tools/mingw/setup brings what this needs.
-# CPORT_MINGW_PREFIX holds what was cross-built for the tests (CMocka).
+# CPORT_MINGW_PREFIX holds what was cross-built: hwloc, and CMocka for the tests.
 set(CMAKE_SYSTEM_NAME Windows)
 set(CMAKE_SYSTEM_PROCESSOR x86_64)
 set(CMAKE_C_COMPILER x86_64-w64-mingw32-gcc)
@@ -19,6 +19,7 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
+set(ENV{PKG_CONFIG_LIBDIR} "${CPORT_MINGW_PREFIX}/lib/pkgconfig") # and nothing of the build machine's
 list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES CPORT_MINGW_PREFIX)
 
 # C11's printf formats instead of the old C runtime's; programs that need no library of the compiler beside them.
