@@ -7,7 +7,8 @@ install(TARGETS cport EXPORT cport
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
     RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/cport" DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES "${PROJECT_SOURCE_DIR}/include/cport/cport.h"
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/cport)
 install(EXPORT cport NAMESPACE cport:: FILE cport-targets.cmake DESTINATION ${cport_cmake_dir})
 
 configure_package_config_file(packaging/cport-config.cmake.in cport-config.cmake
@@ -42,3 +43,18 @@ cmake_path(APPEND cport_pc_libdir "\${prefix}" "${CMAKE_INSTALL_LIBDIR}")
 cmake_path(APPEND cport_pc_includedir "\${prefix}" "${CMAKE_INSTALL_INCLUDEDIR}")
 configure_file(packaging/cport.pc.in cport.pc @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/cport.pc" DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# The component "workers": only who asks for it needs hwloc.
+if(CPORT_WORKERS)
+    install(TARGETS cport_workers EXPORT cport-workers
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+        RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+    install(FILES "${PROJECT_SOURCE_DIR}/include/cport/workers.h"
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/cport)
+    install(EXPORT cport-workers NAMESPACE cport:: FILE cport-workers-targets.cmake
+        DESTINATION ${cport_cmake_dir})
+    configure_file(packaging/cport-workers.pc.in cport-workers.pc @ONLY)
+    install(FILES "${PROJECT_BINARY_DIR}/cport-workers.pc"
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endif()

@@ -28,7 +28,7 @@ struct slab {
     size_t fresh_count;        /* of them */
     struct slab_chunk *chunks; /* the newest first */
     size_t chunk_count;
-    size_t live;               /* objects that are the caller's */
+    size_t live; /* objects that are the caller's */
 };
 
 /* Objects are aligned to this, and to a cache line if their size is a multiple of one. */

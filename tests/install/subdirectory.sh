@@ -5,6 +5,7 @@ rm -rf "$WORK/subdirectory"
     -DCMAKE_C_COMPILER="$CC" -Dcport_SOURCE="$SOURCE/../.."
 "$CMAKE" --build "$WORK/subdirectory"
 "$WORK/subdirectory/consumer" "$VERSION"
+"$WORK/subdirectory/consumer_workers"
 for extra in server tools examples tests; do
     test ! -d "$WORK/subdirectory/cport/$extra"
 done

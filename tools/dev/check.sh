@@ -71,7 +71,7 @@ check_systems()
     local file inside=()
     for file in "${sources[@]}"; do
         case $file in
-        libcport/os.h | libcport/os_*.c) ;;
+        libcport/os.h | libcport/os_*.c | libcport/workers/os_*.[ch]) ;;
         libcport/*) inside+=("$file") ;;
         esac
     done
