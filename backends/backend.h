@@ -40,6 +40,8 @@ struct backend {
     /* Opens the engine for port (flags, entries, allow_caps and shared are set): sets port->engine and port->caps. CPORT_ENOTSUP:
      * unavailable on this system, and why is in reason (also told, if short, on success). Other errors: resources. */
     int (*open)(struct cport_port *port, char *reason, size_t reason_size);
+    /* Ends the engine's own threads: no events come after it. Before close; NULL in an engine without. */
+    void (*stop)(struct cport_port *port);
     void (*close)(struct cport_port *port);
 
     /* A descriptor joins: sets h->file if it is a file, and h->direct. CPORT_ENOTSUP: not something to be driven. */

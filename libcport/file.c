@@ -40,8 +40,7 @@ int cport_memory_pin(cport_port *port, void *memory, size_t len)
         return CPORT_EINVAL;
     if (!port_is_mine(port))
         return CPORT_EWRONGTHREAD;
-    return port->backend->memory_pin ? port->backend->memory_pin(port, memory, len)
-                                          : CPORT_ENOTSUP;
+    return port->backend->memory_pin ? port->backend->memory_pin(port, memory, len) : CPORT_ENOTSUP;
 }
 
 int cport_memory_unpin(cport_port *port, void *memory)
@@ -50,6 +49,5 @@ int cport_memory_unpin(cport_port *port, void *memory)
         return CPORT_EINVAL;
     if (!port_is_mine(port))
         return CPORT_EWRONGTHREAD;
-    return port->backend->memory_unpin ? port->backend->memory_unpin(port, memory)
-                                            : CPORT_ENOENT;
+    return port->backend->memory_unpin ? port->backend->memory_unpin(port, memory) : CPORT_ENOENT;
 }

@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "port.h"
+#include "gather.h"
 
 static struct cport_handle *handle_alloc(struct cport_port *port)
 {
@@ -99,11 +99,14 @@ static inline bool can_put(const struct cport_port *port, const struct harvest *
     return out && !harvest_full(out) && ready_empty(&port->ready);
 }
 
-static void emit_later(struct cport_handle *h, struct op *op)
+static void emit_later(struct cport_port *port, uintptr_t key, struct op *op, struct harvest *out)
 {
-    op->key = h->key;
+    op->key = key;
     op_set_state(op, OP_READY);
-    port_ready(h->port, op);
+    if (out && out->gather)
+        ready_push(&out->gather->found, op);
+    else
+        port_ready(port, op);
 }
 
 /* The op is in no queue any more: its event goes out, and with it the op. */
@@ -112,7 +115,7 @@ static inline void op_emit(
 {
     op->result = result;
     if (!can_put(h->port, out)) {
-        emit_later(h, op);
+        emit_later(h->port, h->key, op, out);
         return;
     }
     op_set_state(op, OP_FREE);
@@ -169,9 +172,7 @@ void handle_closed(struct cport_handle *h, struct harvest *out)
         op_set_state(op, OP_FREE);
         harvest_put(out, op, key, 0, 0, 0);
     } else {
-        op->key = key;
-        op_set_state(op, OP_READY);
-        port_ready(port, op);
+        emit_later(port, key, op, out);
     }
 }
 
@@ -208,7 +209,10 @@ void handle_op_linger(struct op *op, struct harvest *out)
 void handle_op_more(
     struct op *op, int64_t result, uint32_t flags, uint32_t aux, struct harvest *out)
 {
-    harvest_put(out, op, op->handle->key, result, flags | CPORT_MORE, aux);
+    if (out->gather)
+        gather_more(out->gather, op, result, flags | CPORT_MORE, aux);
+    else
+        harvest_put(out, op, op->handle->key, result, flags | CPORT_MORE, aux);
     op->event_flags = 0; /* a buffer, or an error, went with this event: not with the final one */
     op->aux = 0;
 }

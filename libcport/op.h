@@ -43,6 +43,7 @@ enum op_kind {
     OP_CLOSE,
     OP_POST,
     OP_TIMER,
+    OP_PARCEL, /* no op of a caller's, but an event of one: gather.h */
 };
 
 enum op_state {

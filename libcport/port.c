@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gather.h"
 #include "options.h"
 
 #define ENTRIES_DEFAULT   1024u
@@ -228,8 +229,12 @@ int cport_port_open(const cport_port_options *given, cport_port **ret_port)
 static void drop_events(struct cport_port *port)
 {
     port_take_left(port);
-    for (struct op *op; (op = ready_pop(&port->ready)) != NULL;)
-        op_set_state(op, OP_FREE);
+    for (struct op *op; (op = ready_pop(&port->ready)) != NULL;) {
+        if (op->kind == OP_PARCEL)
+            parcel_drop(op);
+        else
+            op_set_state(op, OP_FREE);
+    }
     for (struct wheel_node *node = wheel_expire(&port->wheel, UINT64_MAX), *next; node;
          node = next) {
         next = node->next;
@@ -263,6 +268,8 @@ int cport_port_close(cport_port *port)
     /* Another thread may have left a packet and still be on its way to wake us for it. */
     while (!postbox_quiet(&port->posts))
         os_yield();
+    if (port->backend->stop)
+        port->backend->stop(port);
     /* Likewise a call that led to a handle's last event: it holds the handle's lock until it returns. */
     if (port->shared)
         slab_each(&port->handles, handle_await_unlock);

@@ -19,11 +19,14 @@
 #include "slab.h"
 #include "vec.h"
 
+struct gather; /* gather.h */
+
 /* Events on their way into a caller's array. */
 struct harvest {
     cport_event *ev;
     unsigned n;
     unsigned max;
+    struct gather *gather; /* in its place, for a thread of an engine's own: then max is 0 */
 };
 
 static inline bool harvest_full(const struct harvest *out)
@@ -72,6 +75,22 @@ static inline struct op *ready_pop(struct ready *ready)
         ready->popped++;
     }
     return op;
+}
+
+/* All of `more`, which is empty afterwards. */
+static inline void ready_append(struct ready *ready, struct ready *more)
+{
+    struct op *first = atomic_load_explicit(&more->head, memory_order_relaxed);
+    if (!first)
+        return;
+    if (ready_empty(ready))
+        atomic_store_explicit(&ready->head, first, memory_order_relaxed);
+    else
+        ready->tail->next = first;
+    ready->tail = more->tail;
+    ready->pushed += more->pushed;
+    more->pushed = 0;
+    atomic_store_explicit(&more->head, NULL, memory_order_relaxed);
 }
 
 /* The table from descriptors to handles: descriptor events and second attaches are looked up here. Chunked, so that readers

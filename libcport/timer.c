@@ -1,7 +1,7 @@
 /*
  * timer.c: timers as operations: the wheel's nodes live in the ops.
  */
-#include "port.h"
+#include "gather.h"
 
 static struct op *op_of_node(struct wheel_node *node)
 {
@@ -151,6 +151,10 @@ void port_deliver(struct cport_port *port, struct op *op, struct harvest *out)
     if (op->kind == OP_TIMER && op->timer.period_ns) {
         int64_t missed = timer_next_period(port, op);
         harvest_put(out, op, 0, missed, CPORT_MORE, 0);
+        return;
+    }
+    if (op->kind == OP_PARCEL) {
+        parcel_deliver(op, out);
         return;
     }
     if (op->kind == OP_POST)

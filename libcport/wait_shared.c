@@ -267,7 +267,7 @@ static int wait_locked(
 int port_wait_shared(struct cport_port *port, cport_event *ev, unsigned max, int64_t timeout_ns)
 {
     struct member *me = &self;
-    struct harvest out = {ev, 0, max};
+    struct harvest out = {.ev = ev, .max = max};
     struct deadline d = deadline_of(port, timeout_ns);
     if (me->port != port)
         join_port(port, me);

@@ -79,7 +79,7 @@ static int64_t deadline_of(const struct cport_port *port, int64_t timeout_ns)
 
 int port_wait_single(struct cport_port *port, cport_event *ev, unsigned max, int64_t timeout_ns)
 {
-    struct harvest out = {ev, 0, max};
+    struct harvest out = {.ev = ev, .max = max};
     int64_t deadline = deadline_of(port, timeout_ns);
     for (;;) {
         gather(port);

@@ -13,6 +13,14 @@
 #include "file_job.h"
 #include "uring.h"
 
+/* The kernel, or another thread, has yet to tell of the op's cancel. */
+static bool cancel_is_out(struct op *op)
+{
+    const struct scratch *scratch = scratch_of(op);
+    return (scratch->state & SCRATCH_CANCEL_SENT) ||
+           (op->handle->port->shared && scratch->cancel_sent);
+}
+
 /* The op has ended: whether its cancel has, too, if there was one, and the kernel has no memory of it. */
 static bool all_settled(struct uring *u, struct op *op)
 {
@@ -21,7 +29,7 @@ static bool all_settled(struct uring *u, struct op *op)
         scratch_remove(&u->cancels, op);
         scratch->state &= ~SCRATCH_CANCEL_QUEUED;
     }
-    return !(scratch->state & SCRATCH_CANCEL_SENT) && !(op->bits & OP_KEPT);
+    return !cancel_is_out(op) && !(op->bits & OP_KEPT);
 }
 
 /* The op has ended, but for a cancel that may still be on its way to it, and memory that the kernel may hold. */
@@ -39,8 +47,7 @@ static inline void op_end(struct uring *u, struct op *op, int64_t result, struct
 
 void op_settle(struct op *op, struct harvest *out)
 {
-    if ((scratch_of(op)->state & (SCRATCH_ENDED | SCRATCH_CANCEL_SENT)) == SCRATCH_ENDED &&
-        !(op->bits & OP_KEPT))
+    if ((scratch_of(op)->state & SCRATCH_ENDED) && !cancel_is_out(op) && !(op->bits & OP_KEPT))
         handle_op_final(op, op->result, out);
 }
 
@@ -187,6 +194,15 @@ static void pooled_dry(struct uring *u, struct op *op, struct harvest *out)
     }
 }
 
+/* It was dry, but that may have been before somebody returned a buffer. */
+static bool pool_was_refilled(struct op *op)
+{
+    struct cport_bufs *pool = op->io.pool;
+    if (bufs_has_remote(pool))
+        bufs_drain_remote(pool, uring_bufs_put);
+    return uring_bufs_tail(pool) != scratch_of(op)->pool_tail;
+}
+
 static void complete_pooled(
     struct uring *u, struct op *op, int res, uint32_t flags, struct harvest *out)
 {
@@ -197,11 +213,10 @@ static void complete_pooled(
         return;
     }
     if (flags & IORING_CQE_F_BUFFER)
-        uring_bufs_put(pool, id);
+        pool->port->backend->bufs_put(pool, id);
     if (res == 0) {
         op_end(u, op, 0, out);
-    } else if (res == -ENOBUFS && bufs_has_remote(pool)) {
-        bufs_drain_remote(pool, uring_bufs_put);
+    } else if (res == -ENOBUFS && pool_was_refilled(op)) {
         op_again(u, op, out);
     } else if (res == -ENOBUFS) {
         pooled_dry(u, op, out);
@@ -299,6 +314,7 @@ static void complete_op(
     case OP_POLL:
     case OP_TIMER:
     case OP_POST:
+    case OP_PARCEL:
         break;
     }
 }
@@ -315,9 +331,9 @@ static void complete_cancel(struct uring *u, struct op *op, int res, struct harv
         submit_cancel(u, op);
 }
 
-static void complete(struct uring *u, const struct io_uring_cqe *cqe, struct harvest *out)
+static inline void complete(struct uring *u, const struct io_uring_cqe *cqe, struct harvest *out)
 {
-    struct op *op = (struct op *)(uintptr_t)(cqe->user_data & ~(uint64_t)DATA_TAGS);
+    struct op *op = op_of_data(cqe->user_data);
     switch (cqe->user_data & DATA_TAGS) {
     case DATA_OP:
         complete_op(u, op, cqe->res, cqe->flags, out);
@@ -334,6 +350,16 @@ static void complete(struct uring *u, const struct io_uring_cqe *cqe, struct har
             ring_arm_wake(u);
         break;
     }
+}
+
+void uring_complete(struct uring *u, const struct io_uring_cqe *cqe, struct harvest *out)
+{
+    complete(u, cqe, out);
+}
+
+void uring_op_end(struct uring *u, struct op *op, int64_t result, struct harvest *out)
+{
+    op_end(u, op, result, out);
 }
 
 void uring_reap(struct uring *u, struct harvest *out)

@@ -1,9 +1,8 @@
 /*
- * engine.c: the io_uring engine as the core sees it.
+ * engine.c: the io_uring engine of SINGLE ports as the core sees it.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,11 +13,8 @@
 
 static int uring_open(struct cport_port *port, char *reason, size_t reason_size)
 {
-    if (port->shared) {
-        snprintf(
-            reason, reason_size, "it drives SINGLE ports only: a request belongs to its thread");
-        return CPORT_ENOTSUP;
-    }
+    if (port->shared)
+        return shared_open(port, reason, reason_size);
     struct uring *u = port_alloc(port, sizeof(*u), 64);
     if (!u)
         return CPORT_ENOMEM;
@@ -40,7 +36,7 @@ static void uring_close(struct cport_port *port)
 }
 
 /* The kernel would answer EAGAIN for a non-blocking descriptor instead of waiting. */
-static int uring_attach(struct cport_handle *h)
+int uring_attach(struct cport_handle *h)
 {
     struct stat st;
     if (fstat(h->fd, &st) < 0)
@@ -84,10 +80,7 @@ static int uring_poll(struct cport_port *port, struct harvest *out, int64_t wait
     int r = ring_enter(u, wait, full ? 0 : IORING_ENTER_GETEVENTS, wait_ns);
     port_count(port, &port->stats.system_waits);
     uring_reap(u, out);
-    /* Too many completions or too little memory at the moment: what was not taken is submitted again by the next poll. */
-    if (r >= 0 || r == -EINTR || r == -ETIME || r == -EAGAIN || r == -EBUSY)
-        return 0;
-    return error_from_errno(-r);
+    return ring_has_failed(r) ? error_from_errno(-r) : 0;
 }
 
 static void uring_flush(struct cport_port *port)
@@ -101,11 +94,7 @@ static void uring_flush(struct cport_port *port)
 
 static void uring_wake(struct cport_port *port)
 {
-    const struct uring *u = port->engine;
-    const uint64_t one = 1;
-    /* It fails only when its counter is full, and then the poll has been triggered often enough. */
-    ssize_t n = write(u->wake_fd, &one, sizeof(one));
-    (void)n;
+    ring_wake(port->engine);
 }
 
 const struct backend backend_io_uring = {

@@ -79,6 +79,12 @@ void uring_bufs_put(struct cport_bufs *pool, uint32_t id)
     io_uring_smp_store_release(&ring->shared->tail, ring->tail);
 }
 
+uint16_t uring_bufs_tail(const struct cport_bufs *pool)
+{
+    const struct buf_ring *ring = pool->engine;
+    return io_uring_smp_load_acquire(&ring->shared->tail);
+}
+
 void buf_rings_drain(struct uring *u)
 {
     for (struct buf_ring *ring = u->buf_rings; ring; ring = ring->next)

@@ -130,6 +130,20 @@ void ring_arm_wake(struct uring *u)
     sqe->user_data = DATA_WAKE;
 }
 
+void ring_wake(const struct uring *u)
+{
+    const uint64_t one = 1;
+    /* It fails only when its counter is full, and then the poll has been triggered often enough. */
+    ssize_t n = write(u->wake_fd, &one, sizeof(one));
+    (void)n;
+}
+
+bool ring_has_failed(int result)
+{
+    return result < 0 && result != -EINTR && result != -ETIME && result != -EAGAIN &&
+           result != -EBUSY;
+}
+
 /* AUTO prefers epoll to half an io_uring. Multishot receive is no condition: it saves little, see submit.c. */
 static int check_complete(struct uring *u, char *reason, size_t reason_size)
 {

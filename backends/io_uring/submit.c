@@ -94,6 +94,7 @@ static void sqe_recv_pooled(struct io_uring_sqe *sqe, struct op *op)
     sqe->opcode = IORING_OP_RECV;
     sqe->flags = IOSQE_BUFFER_SELECT;
     sqe->buf_group = pool->engine_id;
+    scratch->pool_tail = uring_bufs_tail(pool);
     if (scratch->state & SCRATCH_DRY)
         sqe->ioprio = IORING_RECVSEND_POLL_FIRST;
     else if (op_is_multishot(op) && (pool->port->caps & CPORT_CAP_MULTISHOT_RECV))
@@ -186,6 +187,7 @@ static void sqe_fill(struct io_uring_sqe *sqe, struct op *op)
     case OP_SHUTDOWN:
     case OP_TIMER:
     case OP_POST:
+    case OP_PARCEL:
         break;
     }
 }
@@ -242,7 +244,7 @@ void submit_backlog(struct uring *u)
 }
 
 /* The kernel's own request always goes through a worker thread; the call does not wait. */
-static int shutdown_now(struct op *op)
+void shutdown_now(struct op *op)
 {
     static const int hows[] = {
         [CPORT_SHUT_RECV] = SHUT_RD, [CPORT_SHUT_SEND] = SHUT_WR, [CPORT_SHUT_BOTH] = SHUT_RDWR};
@@ -251,19 +253,14 @@ static int shutdown_now(struct op *op)
         op->aux = (uint32_t)errno;
         op->result = error_from_errno(errno);
     }
-    return START_DONE;
-}
-
-/* Files by threads, if they are not to be left to the kernel. */
-static bool is_job(const struct op *op)
-{
-    return op_is_file(op) && !(op->handle->port->caps & CPORT_CAP_FILES);
 }
 
 int uring_start(struct op *op)
 {
-    if (op->kind == OP_SHUTDOWN)
-        return shutdown_now(op);
+    if (op->kind == OP_SHUTDOWN) {
+        shutdown_now(op);
+        return START_DONE;
+    }
     if (is_job(op))
         return offload_run(op->handle->port, op, &file_job);
     scratch_of(op)->state = 0;

@@ -1,14 +1,16 @@
 /*
- * uring.h: the io_uring engine, for SINGLE ports.
+ * uring.h: the io_uring engine: a ring and the thread that owns it.
  *
  * Ownership. One struct uring per port, from its open to its close. An op that has been submitted is the kernel's until every
  * completion that names it has been reaped: only then may it become final, so that none can ever name a reused op.
  *
- * Threading. The port's owner, who also made the ring: requests belong to the thread that submits them. uring_wake alone may
- * be called by others, and touches what is constant after open.
+ * Threading. The thread that made the ring, since requests belong to the thread that submits them: the owner of a SINGLE port,
+ * or the I/O thread of a shared one (shared.h). ring_wake alone may be called by others, and touches what is constant after
+ * open.
  *
  * Files: ring.c opens the ring and enters the kernel, trial.c tries what it can do, submit.c turns ops into requests, complete.c completions into events,
- * pool.c holds the buffer rings, memory.c the pinned memory, zero_copy.c sends from the caller's memory, engine.c is the vtable.
+ * pool.c holds the buffer rings, memory.c the pinned memory, zero_copy.c sends from the caller's memory, engine.c is the vtable. For
+ * shared ports: shared.c the vtable, iothread.c the thread.
  */
 #ifndef CPORT_URING_H
 #define CPORT_URING_H
@@ -18,6 +20,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "mpsc.h"
 #include "port.h"
 
 /* A completion's user_data: an op's address, 16-aligned, and in its low bits what the request was. */
@@ -28,13 +31,19 @@
 #define DATA_TRIAL  4u /* no op: a trial of a feature during open */
 #define DATA_TAGS   15u
 
-/* An op's scratch. The half that it leaves alone is the wheel's, which a paused accept sleeps on. */
+/* An op's scratch. What it leaves alone says that a paused accept is not on the wheel. */
 struct scratch {
-    struct op *next; /* in the backlog, or in the queue of cancels */
-    uint32_t state;  /* SCRATCH_... */
-    uint32_t tag;    /* DATA_OP or DATA_READY: how the op's request was submitted */
+    union {
+        struct op *next;        /* in the backlog, or in the queue of cancels */
+        struct post_node start; /* shared ports, before either: on its way to the I/O thread */
+    };
+    uint32_t state;          /* SCRATCH_... */
+    uint8_t tag;             /* DATA_OP or DATA_READY: how the op's request was submitted */
+    bool cancel_sent;        /* shared ports: `cancel` is in use; under the handle's lock */
+    uint16_t pool_tail;      /* of its buffer ring when the request was submitted */
+    struct mpsc_node cancel; /* on its way to the I/O thread, perhaps behind `start` */
 } CPORT_MAY_ALIAS;
-_Static_assert(sizeof(struct scratch) <= 16, "the accept's place on the wheel stays as it is");
+_Static_assert(sizeof(struct scratch) <= offsetof(struct wheel_node, slot), "so it is idle");
 
 #define SCRATCH_BACKLOG       0x1u  /* waits for a place in the submission queue */
 #define SCRATCH_CANCEL_QUEUED 0x2u  /* its cancel does */
@@ -48,7 +57,7 @@ static inline struct scratch *scratch_of(struct op *op)
     return (struct scratch *)(void *)op->engine;
 }
 
-/* A send from the caller's memory: the other half. */
+/* A send from the caller's memory: the rest. */
 struct kept {
     uint32_t
         requests; /* whose notification, that the kernel has let go of the memory, is to come */
@@ -58,7 +67,7 @@ struct kept {
 
 static inline struct kept *kept_of(struct op *op)
 {
-    return (struct kept *)(void *)&op->engine[2];
+    return (struct kept *)(void *)&op->engine[3];
 }
 
 struct scratch_queue {
@@ -79,7 +88,7 @@ struct uring {
     unsigned enter_fd;       /* the ring's descriptor, or its registered index */
     unsigned enter_flags;    /* for every io_uring_enter */
     unsigned room;           /* free places in the submission queue, as of the last enter */
-    int wake_fd;             /* eventfd, written by uring_wake and never read */
+    int wake_fd;             /* eventfd, written by ring_wake */
     bool woken;              /* a wake has been reaped since the last poll began */
     bool wake_unarmed;       /* the poll of wake_fd ended, and there was no place to arm it again */
     /* What found no place in the submission queue, oldest first. */
@@ -96,8 +105,13 @@ void ring_close(struct uring *u);
 /* Hands the submission queue to the kernel; with `flags` IORING_ENTER_GETEVENTS also runs completions, and waits for
  * min_complete of them for at most wait_ns (< 0: for ever). Returns >= 0, or -errno. */
 int ring_enter(struct uring *u, unsigned min_complete, unsigned flags, int64_t wait_ns);
-/* Arms the poll that uring_wake triggers. */
+/* Arms the poll that ring_wake triggers. */
 void ring_arm_wake(struct uring *u);
+/* From any thread: what ring_enter waits for is there. */
+void ring_wake(const struct uring *u);
+/* Whether an enter that returned this failed for good: not for too many completions or too little memory at the moment, when
+ * what was not taken is submitted again by the next. */
+bool ring_has_failed(int result);
 
 static inline unsigned sq_pending(const struct uring *u)
 {
@@ -137,10 +151,16 @@ static inline void sqe_poll(struct io_uring_sqe *sqe, int fd, uint32_t events)
     sqe->poll32_events = events;
 }
 
-/* trial.c: sets port->caps. trial_accept arms the poll that uring_wake triggers, and returns an error if it cannot. */
+/* trial.c: sets port->caps. trial_accept arms the poll that ring_wake triggers, and returns an error if it cannot. */
 int trial_accept(struct uring *u);
 void trial_recv(struct uring *u);
 void trial_zero_copy(struct uring *u);
+
+/* Files by threads, if they are not to be left to the kernel. */
+static inline bool is_job(const struct op *op)
+{
+    return op_is_file(op) && !(op->handle->port->caps & CPORT_CAP_FILES);
+}
 
 /* submit.c */
 int uring_start(struct op *op);
@@ -157,12 +177,28 @@ static inline bool submit_is_behind(const struct uring *u)
 }
 void scratch_remove(struct scratch_queue *q, struct op *op);
 
+void shutdown_now(struct op *op);
+
 /* complete.c: turns completions into events while out has room. */
 /* Something of the op that was outstanding is not any more: if that was all, and its end is known, it is final. */
 void op_settle(struct op *op, struct harvest *out);
 /* There is more to do for the op, unless somebody has cancelled it meanwhile. */
 void op_again(struct uring *u, struct op *op, struct harvest *out);
 void uring_reap(struct uring *u, struct harvest *out);
+/* One of them. */
+void uring_complete(struct uring *u, const struct io_uring_cqe *cqe, struct harvest *out);
+/* The op has ended, but for a cancel that may still be on its way to it, and memory that the kernel may hold. */
+void uring_op_end(struct uring *u, struct op *op, int64_t result, struct harvest *out);
+
+static inline struct op *op_of_data(uint64_t user_data)
+{
+    return (struct op *)(uintptr_t)(user_data & ~(uint64_t)DATA_TAGS);
+}
+
+/* engine.c */
+int uring_attach(struct cport_handle *h);
+/* shared.c: the engine of shared ports; sets port->backend to it. */
+int shared_open(struct cport_port *port, char *reason, size_t reason_size);
 
 /* zero_copy.c */
 static inline bool is_zero_copy(const struct op *op)
@@ -183,6 +219,8 @@ void zero_copy_hurry(const struct op *op);
 int uring_bufs_open(struct cport_bufs *pool);
 void uring_bufs_close(struct cport_bufs *pool);
 void uring_bufs_put(struct cport_bufs *pool, uint32_t id);
+/* Moves when a buffer is put back. */
+uint16_t uring_bufs_tail(const struct cport_bufs *pool);
 /* Whether the kernel takes buffer rings: 0, or -errno. */
 int buf_ring_probe(struct uring *u);
 /* Gives the kernel what other threads have returned. */

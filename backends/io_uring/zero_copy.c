@@ -10,7 +10,7 @@
 
 #include "uring.h"
 
-_Static_assert(sizeof(struct scratch) <= 16 && sizeof(struct kept) <= 16, "both fit the scratch");
+_Static_assert(sizeof(struct scratch) <= 24 && sizeof(struct kept) <= 8, "both fit the scratch");
 
 void zero_copy_begin(struct op *op)
 {

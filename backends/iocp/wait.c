@@ -229,7 +229,7 @@ static void leave(struct cport_port *port, struct stay *stay)
 
 int iocp_wait(struct cport_port *port, cport_event *ev, unsigned max, int64_t timeout_ns)
 {
-    struct stay stay = {.out = {ev, 0, max}, .timeout_ns = timeout_ns};
+    struct stay stay = {.out = {.ev = ev, .max = max}, .timeout_ns = timeout_ns};
     if (timeout_ns > 0) {
         int64_t now = os_now_ns();
         stay.deadline_ns = timeout_ns < INT64_MAX - now ? now + timeout_ns : INT64_MAX;

@@ -104,7 +104,7 @@ typedef struct cport_buf {
 #endif
 
 /* Where the library gets its memory. alloc returns NULL to refuse; align is a power of two. free gets the size
- * that was asked for. Both may be called from any thread that calls into the port. */
+ * that was asked for. Both may be called from any thread that calls into the port, and from the port's own. */
 typedef struct cport_allocator {
     void *(*alloc)(void *ctx, size_t size, size_t align);
     void (*free)(void *ctx, void *memory, size_t size);
@@ -161,10 +161,10 @@ CPORT_API const char *cport_version(void);
 
 /* Capabilities. In caps: this port can do it, whoever does the work. In native: the kernel does it, as
  * told here. In allow_caps: the kernel may be asked to; the library's own ways are always open. */
-#define CPORT_CAP_MULTISHOT_ACCEPT ((uint64_t)1 << 0)  /* the kernel keeps an accept armed */
-#define CPORT_CAP_MULTISHOT_RECV   ((uint64_t)1 << 1)  /* the kernel keeps a pooled receive armed */
-#define CPORT_CAP_BUFFER_RINGS     ((uint64_t)1 << 2)  /* the kernel picks pool buffers */
-#define CPORT_CAP_DEFER_TASKRUN    ((uint64_t)1 << 3)  /* io_uring completes inside the wait only */
+#define CPORT_CAP_MULTISHOT_ACCEPT ((uint64_t)1 << 0) /* the kernel keeps an accept armed */
+#define CPORT_CAP_MULTISHOT_RECV   ((uint64_t)1 << 1) /* the kernel keeps a pooled receive armed */
+#define CPORT_CAP_BUFFER_RINGS     ((uint64_t)1 << 2) /* the kernel picks pool buffers */
+#define CPORT_CAP_DEFER_TASKRUN    ((uint64_t)1 << 3) /* io_uring completes where it is waited for */
 #define CPORT_CAP_REGISTERED_RING  ((uint64_t)1 << 4)  /* io_uring's own descriptor is registered */
 #define CPORT_CAP_SPECULATIVE      ((uint64_t)1 << 5)  /* tried at submit: never native */
 #define CPORT_CAP_SKIP_ON_SUCCESS  ((uint64_t)1 << 6)  /* IOCP: no packet for instant success */
@@ -183,8 +183,9 @@ typedef struct cport_port_options {
     uint32_t entries;      /* operations that one wait starts together; 0: 1024. A hint, no limit */
     uint32_t file_threads; /* threads that wait for disks and names, at most 1024; 0: 4 */
     uint64_t allow_caps;   /* 0: all; else those that may be used, for tests and for caution */
-    const cport_allocator *allocator;         /* NULL: the C library's. Copied */
-    void (*log)(void *ctx, const char *line); /* NULL: silent. From any calling thread */
+    const cport_allocator *allocator; /* NULL: the C library's. Copied */
+    void (*log)(
+        void *ctx, const char *line); /* NULL: silent. From any calling thread, or the port's own */
     void *log_ctx;
 } cport_port_options;
 
@@ -208,7 +209,7 @@ typedef struct cport_port_stats {
     uint64_t events;         /* events handed out */
     uint64_t inline_done;    /* operations that were done in their own submit, without an event */
     uint64_t system_waits;   /* system calls made to wait for, or harvest, completions */
-    uint64_t wakeups;        /* system calls made to wake a waiting thread */
+    uint64_t wakeups;        /* system calls made to wake a waiting thread, or the port's own */
     uint64_t posts;          /* posted packets handed out */
     uint64_t accept_aborted; /* connections that vanished before they were accepted */
     uint64_t accept_pauses;  /* pauses of multishot accepts for want of descriptors or memory */

@@ -417,6 +417,43 @@ void s42_close_races_with_connections(void)
     cts_port_close(port);
 }
 
+static bool descriptors_are(void *count)
+{
+    return cts_descriptors_open() == *(unsigned *)count;
+}
+
+/* Accepted, but still in the port when it closes. The checker is not told: for it no operation may end so. */
+void s42_sockets_that_nobody_dequeues_close_with_the_port(void)
+{
+    enum { COUNT = 5 };
+    char byte;
+    struct sockaddr_storage address;
+    cport_socklen len;
+    cport_os_handle clients[COUNT];
+    cport_op accept = {0}, close = {0};
+    cport_port_options opt;
+    cport_port *port;
+    cport_handle *listener;
+    cts_options(&opt);
+    CHECK_EQ(cport_port_open(&opt, &port), 0);
+    cport_os_handle raw = cts_sock_listen(COUNT, &address, &len);
+    CHECK_EQ(cport_attach(port, raw, CTS_KEY_A, 0, &listener), 0);
+    unsigned descriptors = cts_descriptors_open() + 2 * COUNT;
+    CHECK_EQ(cport_accept(listener, &accept, CPORT_MULTISHOT), 0);
+    for (int i = 0; i < COUNT; i++)
+        clients[i] = connect_to(&address, len);
+    cts_until(descriptors_are, &descriptors, "the accepts");
+    CHECK_EQ(cport_close(listener, &close, 0), 0);
+    int ret;
+    while ((ret = cport_port_close(port)) == CPORT_EBUSY) /* the close is on its way */
+        cts_spin();
+    CHECK_EQ(ret, 0);
+    for (int i = 0; i < COUNT; i++) {
+        CHECK(cts_sock_recv(clients[i], &byte, 1) <= 0);
+        cts_sock_close(clients[i]);
+    }
+}
+
 /* A connection that was never accepted ends with its listener. */
 void s42_closing_a_listener_resets_what_it_has_queued(void)
 {

@@ -329,7 +329,7 @@ void s25_cancel_against_multishot_receives(void)
     int bytes = 0;
     cport_port *port = cts_port_open();
     cts_pair_open(port, &pair);
-    CHECK_EQ(cts_bufs_open(port, 16, 8, &pool), 0);
+    CHECK_EQ(cts_bufs_open(port, 16, RACE_ROUNDS, &pool), 0); /* never dry, however far it gets */
     r.peer = pair.peer;
     cts_thread *t = cts_thread_start(race_main, &r, 0);
     for (int round = 1; round <= RACE_ROUNDS; round++) {

@@ -73,8 +73,7 @@ void pinned_memory_is_bounded(void)
         CHECK_EQ(cport_memory_pin(port, beyond, BLOCK), 0);
         CHECK_EQ(cport_memory_pin(port, (void *)(uintptr_t)BLOCK, BLOCK), CPORT_ENOBUFS);
         CHECK_EQ(cport_memory_unpin(port, memory), 0);
-        CHECK(
-            cport_memory_pin(port, (void *)(uintptr_t)BLOCK, BLOCK) < 0); /* no memory there */
+        CHECK(cport_memory_pin(port, (void *)(uintptr_t)BLOCK, BLOCK) < 0); /* no memory there */
         CHECK_EQ(cport_memory_pin(port, memory, BLOCK), 0);
     }
     cts_port_close(port); /* and what is pinned goes with it */

@@ -119,6 +119,35 @@ void a_thousand_segments_before_one_wait(void)
     cts_port_close(port);
 }
 
+/* One multishot accept gets four hundred connections while nobody waits; then its listener closes behind them. */
+void four_hundred_accepts_before_one_wait(void)
+{
+    enum { CLIENTS = 400 };
+    static cport_os_handle clients[CLIENTS];
+    struct sockaddr_storage address;
+    cport_socklen len;
+    cport_op accept = {0}, close = {0};
+    cport_port *port = cts_port_open();
+    cport_handle *listener = cts_listen(port, &address, &len);
+    CHECK_EQ(cts_accept(listener, &accept, CPORT_MULTISHOT), 0);
+    CHECK_EQ(cport_flush(port), 0);
+    for (int i = 0; i < CLIENTS; i++) {
+        clients[i] = cts_sock_tcp();
+        CHECK(cts_sock_connect(clients[i], (struct sockaddr *)&address, len));
+    }
+    for (int i = 0; i < CLIENTS; i++) {
+        cport_event ev = cts_next(port, &accept);
+        CHECK_EQ(ev.flags, CPORT_MORE);
+        CHECK(ev.result >= 0);
+        cts_sock_close((cport_os_handle)ev.result);
+        cts_sock_close(clients[i]);
+    }
+    CHECK_EQ(cts_close(listener, &close, 0), 0);
+    CHECK_EQ(cts_result(port, &accept), CPORT_ECANCELED);
+    CHECK_EQ(cts_result(port, &close), 0);
+    cts_port_close(port);
+}
+
 /* ---- A hundred thousand, on a small stack ---- */
 
 enum { MANY = 100000 };

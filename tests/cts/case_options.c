@@ -85,14 +85,6 @@ void an_engine_of_another_system_is_not_supported(void)
     }
 }
 
-void io_uring_takes_no_shared_ports(void)
-{
-    cport_port_options opt;
-    cts_options(&opt);
-    opt.flags = 0;
-    CHECK_EQ(try_open(&opt), CPORT_ENOTSUP);
-}
-
 /* ---- The choice ---- */
 
 static cport_port *open_auto(uint32_t flags, cport_port_info *ret_info)

@@ -178,9 +178,22 @@ void cts_drain(cport_port *port)
     }
 }
 
+/* Where the port has a thread of its own: it has begun what was submitted, and handed over what ended at once. Opening a pool is done
+ * by that thread, in one of its turns. */
+static void await_turns(cport_port *port)
+{
+    for (int turns = 0; turns < 2; turns++) {
+        cport_bufs *pool;
+        CHECK_EQ(cport_bufs_open(port, 1, 1, &pool), 0);
+        CHECK_EQ(cport_bufs_close(pool), 0);
+    }
+}
+
 void cts_settle(cport_port *port)
 {
     cport_op mark = {0};
+    if (cts_is(CTS_URING | CTS_SHARED))
+        await_turns(port);
     while (wait_and_stash(port, 0) > 0)
         continue;
     CHECK_EQ(cts_post(port, &mark, 0, 0), 0);
