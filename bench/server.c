@@ -10,10 +10,13 @@
 const struct peer peer_table[] = {
     {"cport-uring", "peer-cport-uring", NULL, true},
     {"cport-uring-pooled", "peer-cport-uring", "pooled", false},
+    {"cport-uring-shared", "peer-cport-uring", "shared", false},
     {"cport-epoll", "peer-cport-epoll", NULL, true},
     {"cport-epoll-pooled", "peer-cport-epoll", "pooled", false},
+    {"cport-epoll-shared", "peer-cport-epoll", "shared", false},
     {"cport-iocp", "peer-cport-iocp", NULL, true},
     {"cport-iocp-pooled", "peer-cport-iocp", "pooled", false},
+    {"cport-iocp-shared", "peer-cport-iocp", "shared", false},
     {"raw-epoll", "peer-raw-epoll", NULL, true},
     {"raw-epoll-level", "peer-raw-epoll", "level", false},
     {"raw-io_uring", "peer-raw-io_uring", NULL, true},

@@ -1,7 +1,7 @@
 /*
  * This library, one SINGLE port: a receive into the connection's buffer, a send from it, the next receive. Both may be done at
  * once (CPORT_INLINE_OK), which spares an event where the engine tries before it waits.
- * With the argument "pooled" it is the server of cport_pooled.c instead.
+ * With the argument "pooled" it is the server of cport_pooled.c instead, with "shared" its port is a shared one.
  */
 #include "cport_peer.h"
 #include "peer.h"
@@ -68,6 +68,6 @@ static void on_connection(cport_port *port, cport_os_handle fd)
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "pooled") == 0)
-        cport_peer_serve(cport_pooled_open, cport_pooled_connection, cport_pooled_event);
-    cport_peer_serve(NULL, on_connection, on_event);
+        cport_peer_serve(false, cport_pooled_open, cport_pooled_connection, cport_pooled_event);
+    cport_peer_serve(argc > 1 && strcmp(argv[1], "shared") == 0, NULL, on_connection, on_event);
 }

@@ -20,11 +20,15 @@ void cport_peer_closed(void *connection)
     peer_connection_closed();
 }
 
-static cport_port *port_open(void)
+static cport_port *port_open(bool shared)
 {
     /* PEER_BACKEND comes from the build: a program for each engine. */
     cport_port_options options = {
-        .size = sizeof options, .flags = CPORT_PORT_SINGLE, .backend = PEER_BACKEND};
+        .size = sizeof options,
+        .flags = shared ? 0 : CPORT_PORT_SINGLE,
+        .backend = PEER_BACKEND,
+        .concurrency = 1,
+    };
     cport_port *port;
     cport_peer_check("port", cport_port_open(&options, &port));
     return port;
@@ -54,13 +58,13 @@ static void listen_on(cport_port *port, cport_op *accept_op)
     peer_ready((unsigned)strtoul(strrchr(text, ':') + 1, NULL, 10), info.backend_name, info.reason);
 }
 
-void cport_peer_serve(void (*opened)(cport_port *port),
+void cport_peer_serve(bool shared, void (*opened)(cport_port *port),
     void (*connection)(cport_port *port, cport_os_handle fd),
     void (*event)(const cport_event *event))
 {
     static cport_op accept_op;
     cport_event events[EVENTS_MAX];
-    cport_port *port = port_open();
+    cport_port *port = port_open(shared);
 
     if (opened != NULL)
         opened(port);

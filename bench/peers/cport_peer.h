@@ -6,8 +6,11 @@
 
 #include <cport/cport.h>
 
-/* Listens and serves for ever. opened may be NULL; an event's key is never 0 when event is called. */
-PEER_NORETURN void cport_peer_serve(void (*opened)(cport_port *port),
+#include <stdbool.h>
+
+/* Listens and serves for ever, on a SINGLE port or on a shared one that one thread waits on. opened may be NULL; an event's key is
+ * never 0 when event is called. */
+PEER_NORETURN void cport_peer_serve(bool shared, void (*opened)(cport_port *port),
     void (*connection)(cport_port *port, cport_os_handle fd),
     void (*event)(const cport_event *event));
 
