@@ -176,7 +176,8 @@ void handle_closed(struct cport_handle *h, struct harvest *out)
     }
 }
 
-void handle_op_final(struct op *op, int64_t result, struct harvest *out)
+/* Anything but the common end. */
+CPORT_COLD static void op_final_slowly(struct op *op, int64_t result, struct harvest *out)
 {
     struct cport_handle *h = op->handle;
     struct dir *d = NULL;
@@ -194,6 +195,23 @@ void handle_op_final(struct op *op, int64_t result, struct harvest *out)
         dir_start(h, d, out);
     if (h->state == HANDLE_CLOSING)
         finish_closing(h, out);
+}
+
+void handle_op_final(struct op *op, int64_t result, struct harvest *out)
+{
+    struct cport_handle *h = op->handle;
+    struct dir *d = h->rd.head == op ? &h->rd : &h->wr;
+    /* The common end, 40 instructions less: the only one of its direction, with nothing to give back and room for its event. */
+    if (d->head == op && !op->next && h->state == HANDLE_OPEN && !(op->bits & OP_CAPTURED) &&
+        can_put(h->port, out)) {
+        d->head = NULL;
+        h->pending--;
+        op->result = result;
+        op_set_state(op, OP_FREE);
+        harvest_put(out, op, h->key, result, op->event_flags, op->aux);
+        return;
+    }
+    op_final_slowly(op, result, out);
 }
 
 void handle_op_linger(struct op *op, struct harvest *out)
@@ -252,7 +270,7 @@ void handle_accept_resume(struct op *op)
 }
 
 /* A submit that will have no event through the engine: refused, or done already. */
-static inline int submit_ended(struct cport_handle *h, struct op *op, int r)
+static int submit_ended(struct cport_handle *h, struct op *op, int r)
 {
     op_release(h->port, op);
     if (r == START_DONE && !(op->flags & CPORT_INLINE_OK)) {
@@ -280,28 +298,38 @@ static int refusal(const struct cport_handle *h)
     return handle_is_open(h) ? CPORT_EINVAL : CPORT_ECANCELED;
 }
 
-int handle_submit(struct cport_handle *h, struct dir *d, struct op *op)
+CPORT_COLD static int submit_locked(struct cport_handle *h, struct dir *d, struct op *op)
 {
-    struct cport_port *port = h->port;
     int r = START_PENDING;
-    op_reset(h, op);
-    if (port->shared)
-        lock_acquire(&h->lock);
+    handle_lock(h);
     if (h->state != HANDLE_OPEN)
         r = refusal(h);
     else if (d->head)
         op_set_state(op, OP_QUEUED);
     else
-        r = op_start(port, op);
+        r = op_start(h->port, op);
     if (r == START_PENDING) {
         dir_append(d, op);
         h->pending++;
     } else {
         r = submit_ended(h, op, r);
     }
-    if (port->shared)
-        lock_release(&h->lock);
+    handle_unlock(h);
     return r;
+}
+
+int handle_submit(struct cport_handle *h, struct dir *d, struct op *op)
+{
+    op_reset(h, op);
+    if (h->port->shared || h->state != HANDLE_OPEN || d->head)
+        return submit_locked(h, d, op);
+    int r = op_start(h->port, op);
+    if (r != START_PENDING)
+        return submit_ended(h, op, r);
+    op->next = NULL;
+    d->head = d->tail = op;
+    h->pending++;
+    return 0;
 }
 
 int handle_submit_unordered(struct cport_handle *h, struct op *op)

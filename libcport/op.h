@@ -24,6 +24,13 @@
 #define CPORT_MAY_ALIAS
 #endif
 
+/* The uncommon end of a hot function: kept out of line, so that the common one need not save its registers. */
+#ifdef __GNUC__
+#define CPORT_COLD __attribute__((__cold__, __noinline__))
+#else
+#define CPORT_COLD
+#endif
+
 enum op_kind {
     OP_NONE,
     OP_ACCEPT, /* from here to OP_RECV_POOLED: the receiving direction; others: the sending one */
