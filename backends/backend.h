@@ -59,8 +59,9 @@ struct backend {
      * handle_closed later. Never refuses. */
     int (*close_handle)(struct cport_handle *h);
 
-    /* Starts what is queued towards the kernel, and puts completions into out, of which there is room for one at least. Waits
-     * for the first if wait_ns != 0 (< 0: for ever) and out is empty. May return early with nothing: the core loops. Returns 0,
+    /* Starts what is queued towards the kernel, and puts completions into out, of which there is room for one at least; or for
+     * none at all (max 0, wait_ns 0): then what ends goes to the ready list, and the events of multishot ops wait. Waits for the
+     * first if wait_ns != 0 (< 0: for ever) and out is empty. May return early with nothing: the core loops. Returns 0,
      * or an error of the engine itself. */
     int (*poll)(struct cport_port *port, struct harvest *out, int64_t wait_ns);
     /* The same without harvest. */

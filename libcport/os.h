@@ -11,6 +11,7 @@
 #include "cport/cport.h"
 
 #ifdef _WIN32
+#define OS_TLS_NEAR
 typedef uint32_t os_thread_id;
 typedef void *os_thread_system;
 os_thread_id os_thread_self(void);
@@ -19,10 +20,12 @@ os_thread_id os_thread_self(void);
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+/* For a thread's own variables that hot paths read: no call to find them in a shared library. */
+#define OS_TLS_NEAR __attribute__((tls_model("initial-exec")))
 typedef pthread_t os_thread_id;
 typedef pthread_t os_thread_system;
 /* The address of a thread's own variable tells threads apart in two instructions; every call on a SINGLE port asks. */
-extern _Thread_local char os_thread_anchor __attribute__((tls_model("initial-exec")));
+extern _Thread_local char os_thread_anchor OS_TLS_NEAR;
 static inline os_thread_id os_thread_self(void)
 {
     return (os_thread_id)&os_thread_anchor;
@@ -46,6 +49,8 @@ const char *os_env(const char *name);
 void os_yield(void);
 /* Calls fn in a thread that ends, if that thread called this. */
 void os_at_thread_exit(void (*fn)(void));
+/* Calls fn in the child of every fork from now on, where a system has forks. */
+void os_at_fork_child(void (*fn)(void));
 
 /* A thread of the library's own: no signal handler of the process runs in it. The struct stays where it is until the join.
  * Start: 0, or an error code (CPORT_ENOMEM: no resources for a thread). */

@@ -96,6 +96,11 @@ void os_thread_join(const struct os_thread *thread)
     pthread_join(thread->system, NULL);
 }
 
+void os_at_fork_child(void (*fn)(void))
+{
+    pthread_atfork(NULL, NULL, fn);
+}
+
 void os_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t timeout_ns)
 {
     struct timespec timeout = {(time_t)(timeout_ns / NS_PER_S), (long)(timeout_ns % NS_PER_S)};

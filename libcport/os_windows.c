@@ -98,6 +98,11 @@ void os_thread_join(const struct os_thread *thread)
     CloseHandle(thread->system);
 }
 
+void os_at_fork_child(void (*fn)(void))
+{
+    (void)fn; /* a process here is never the copy of another */
+}
+
 static DWORD timeout_ms(int64_t timeout_ns)
 {
     if (timeout_ns < 0)

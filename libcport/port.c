@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "gather.h"
+#include "monitor.h"
 #include "options.h"
 
 #define ENTRIES_DEFAULT   1024u
@@ -68,8 +69,9 @@ static int options_check(const cport_port_options *given, cport_port_options *re
         if (r < 0)
             return r;
     }
-    if ((opt.flags & ~CPORT_PORT_SINGLE) || opt.backend > CPORT_BACKEND_IOCP ||
-        opt.file_threads > OFFLOAD_THREADS_MOST)
+    if ((opt.flags & ~(CPORT_PORT_SINGLE | CPORT_PORT_UNWATCHED)) ||
+        opt.flags == (CPORT_PORT_SINGLE | CPORT_PORT_UNWATCHED) ||
+        opt.backend > CPORT_BACKEND_IOCP || opt.file_threads > OFFLOAD_THREADS_MOST)
         return CPORT_EINVAL;
     if (opt.allocator && (!opt.allocator->alloc || !opt.allocator->free))
         return CPORT_EINVAL;
@@ -108,7 +110,7 @@ static int port_new(const cport_port_options *opt, struct cport_port **ret_port)
     port->shared = !(opt->flags & CPORT_PORT_SINGLE);
     port->allow_caps = opt->allow_caps ? opt->allow_caps : ~(uint64_t)0;
     port->entries = opt->entries;
-    port->crew.concurrency = opt->concurrency;
+    crew_init(&port->crew, opt->concurrency);
     port->log = opt->log;
     port->log_ctx = opt->log_ctx;
     port->owner = os_thread_self();
@@ -221,6 +223,10 @@ int cport_port_open(const cport_port_options *given, cport_port **ret_port)
         port_delete(port);
         return r;
     }
+    /* Where the kernel is the completion port, the engine has said so itself. */
+    if (port->shared && !port->backend->wait && !(opt.flags & CPORT_PORT_UNWATCHED) &&
+        monitor_can_watch())
+        port->caps |= CPORT_CAP_HANDOVER;
     *ret_port = port;
     return 0;
 }
@@ -287,8 +293,10 @@ int cport_wait(cport_port *port, cport_event *ev, unsigned max, int64_t timeout_
         return CPORT_EWRONGTHREAD;
     if (port->backend->wait)
         return port->backend->wait(port, ev, max, timeout_ns);
-    return port->shared ? port_wait_shared(port, ev, max, timeout_ns)
-                        : port_wait_single(port, ev, max, timeout_ns);
+    if (port->shared)
+        return port_wait_shared(port, ev, max, timeout_ns);
+    crew_leave();
+    return port_wait_single(port, ev, max, timeout_ns);
 }
 
 /* The owner sleeps, and this thread has undertaken to wake it. */

@@ -12,6 +12,7 @@
 
 #include "backend.h"
 #include "bufs.h"
+#include "crew.h"
 #include "handle.h"
 #include "offload.h"
 #include "os.h"
@@ -21,7 +22,7 @@
 
 struct gather; /* gather.h */
 
-/* Events on their way into a caller's array. */
+/* Events on their way into a caller's array. Without an array (max 0) what ends is queued, and nothing else gets room. */
 struct harvest {
     cport_event *ev;
     unsigned n;
@@ -102,21 +103,6 @@ struct fdmap_chunk {
 };
 struct fdmap {
     _Atomic(struct fdmap_chunk *) chunks[FDMAP_CHUNKS];
-};
-
-struct member; /* a thread as a shared port knows it: wait_shared.c */
-
-/* Everything about several threads on one port. */
-struct crew {
-    uint32_t concurrency;   /* constant after open */
-    uint32_t active;        /* threads between a wait that returned events and their next */
-    uint32_t inside;        /* threads inside cport_wait */
-    struct member *newest;  /* parked threads, newest first */
-    struct member *leader;  /* the thread that polls the engine, if any */
-    struct member *holder;  /* a thread with harvested events that waits for a slot */
-    struct member *members; /* threads whose last wait was here; under the process-wide lock */
-    bool closing;
-    _Atomic uint32_t left; /* raised when a closing port's last waiter leaves */
 };
 
 struct cport_port {
@@ -239,12 +225,6 @@ int64_t port_until_timer(struct cport_port *port, int64_t now_ns, int64_t limit_
 int timer_cancel(struct op *op);
 
 int port_wait_single(struct cport_port *port, cport_event *ev, unsigned max, int64_t timeout_ns);
-int port_wait_shared(struct cport_port *port, cport_event *ev, unsigned max, int64_t timeout_ns);
-/* The rest of wait_shared.c; the port's lock is held, except in close, which waits until every waiter has left. */
-void crew_more_work(struct cport_port *port);
-void crew_kick(struct cport_port *port);
-void crew_wake(struct cport_port *port);
-void crew_close(struct cport_port *port);
 
 struct vec *port_vec(struct cport_port *port);
 void port_vec_free(struct cport_port *port, struct vec *vec);

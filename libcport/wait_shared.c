@@ -8,28 +8,49 @@
  *
  * Rules. (1) `leader` is set, and the ready list looked at, under the port's lock before the leader sleeps, and whoever
  * queues an event looks at `leader` under the same lock: one of the two sees the other. (2) While fewer than `concurrency`
- * threads are active and any is parked, there is a leader or a holder. (3) A leader that comes back with events when the
+ * threads are active and any is parked, there is a leader or a holder; or an active thread is about to come back and lead, by
+ * what handlers have taken so far, and the monitor steps in if it does not. (3) A leader that comes back with events when the
  * slots are taken becomes the holder: the next free slot is its own, before anything in the ready list.
  */
 #include "port.h"
 
-/* A thread, as the port of its last wait knows it. Thread-local. */
-struct member {
-    struct cport_port *port; /* its thread's and the port's close's, under `members_lock` */
-    struct member *next;     /* in port->crew.members */
-    struct member *older;    /* in the stack of parked threads; port's lock, as are the rest */
-    _Atomic uint32_t word;   /* raised to wake it */
-    bool parked;
-    bool active;
-    bool blocked; /* between blocking_begin and _end: its slot is free */
-    bool hooked;  /* its thread's exit will be seen */
-    unsigned nested;
-};
+#include <string.h>
 
-static _Thread_local struct member self;
+#include "monitor.h"
+
+/* Waking another thread costs some microseconds on either side: worth it for more work at hand than this. See
+ * docs/adr/0017 for the measurement. */
+#define WORTH_A_THREAD_NS INT64_C(50000)
+/* One handler in a hundred that takes long does not make the others long. */
+#define EVENT_MAX_NS      (4 * WORTH_A_THREAD_NS)
+
+static _Thread_local struct member self OS_TLS_NEAR;
 
 /* Which thread belongs to which port changes rarely: one lock for all. Taken before a port's. */
 static struct lock members_lock; /* zero: free */
+
+struct member *crew_self_acquire(void)
+{
+    lock_acquire(&members_lock);
+    return &self;
+}
+
+void crew_self_release(void)
+{
+    lock_release(&members_lock);
+}
+
+static struct cport_port *port_of(const struct member *me)
+{
+    return atomic_load_explicit(&((struct member *)(uintptr_t)me)->port, memory_order_relaxed);
+}
+
+void crew_init(struct crew *crew, uint32_t concurrency)
+{
+    crew->concurrency = concurrency;
+    crew->event_ns = EVENT_MAX_NS; /* until better is known */
+    atomic_store_explicit(&crew->watch.awake, true, memory_order_relaxed);
+}
 
 static void wake_member(struct member *m)
 {
@@ -43,14 +64,17 @@ static struct member *pop_newest(struct crew *crew)
     if (m) {
         crew->newest = m->older;
         m->parked = false;
+        crew->waking++;
     }
     return m;
 }
 
 static void unpark(struct crew *crew, struct member *m)
 {
-    if (!m->parked)
+    if (!m->parked) {
+        crew->waking--;
         return;
+    }
     struct member **link = &crew->newest;
     while (*link != m)
         link = &(*link)->older;
@@ -58,18 +82,27 @@ static void unpark(struct crew *crew, struct member *m)
     m->parked = false;
 }
 
-/* A slot may be free: the holder takes it; otherwise somebody must have the lead, or the events that are ready: the leader
- * when nobody is parked, since it sleeps in the engine and saw no slot when they were queued. */
-static void offer_slot(struct cport_port *port)
+static void activate(struct cport_port *port, struct member *m)
 {
     struct crew *crew = &port->crew;
-    if (crew->active >= crew->concurrency)
+    crew_add_active(crew, 1);
+    m->active = true;
+    m->dispatch = ++crew->dispatches;
+    if (!atomic_load_explicit(&crew->watch.awake, memory_order_relaxed) || crew->canary.on)
+        monitor_stir(port);
+}
+
+/* A slot may be free: the holder takes it; otherwise somebody must have the lead, or the events that are ready: the leader
+ * when nobody is parked, since it sleeps in the engine and saw no slot when they were queued. */
+void crew_offer_slot(struct cport_port *port)
+{
+    struct crew *crew = &port->crew;
+    if (crew_active(crew) >= crew->concurrency)
         return;
     struct member *m = crew->holder;
     if (m) {
         crew->holder = NULL;
-        m->active = true;
-        crew->active++;
+        activate(port, m);
     } else if (!crew->leader || !ready_empty(&port->ready)) {
         m = pop_newest(crew);
     }
@@ -79,10 +112,19 @@ static void offer_slot(struct cport_port *port)
         crew_kick(port);
 }
 
+/* The active threads will be back in their waits before another would be of use: they have at most `events` in hand, and what is
+ * ready. Only where the monitor steps in when this turns out wrong. */
+static bool back_soon(const struct cport_port *port, unsigned events)
+{
+    const struct crew *crew = &port->crew;
+    int64_t count = (int64_t)(port->ready.pushed - port->ready.popped) + events;
+    return crew->watch.on && crew_active(crew) && count * crew->event_ns <= WORTH_A_THREAD_NS;
+}
+
 void crew_more_work(struct cport_port *port)
 {
     struct crew *crew = &port->crew;
-    if (crew->active >= crew->concurrency || crew->leader == &self)
+    if (crew_active(crew) >= crew->concurrency || crew->leader == &self || back_soon(port, 0))
         return; /* whoever comes back first takes it; the leader looks when it has polled */
     struct member *m = pop_newest(crew);
     if (m)
@@ -108,12 +150,24 @@ void crew_wake(struct cport_port *port)
         crew_kick(port);
 }
 
+/* How long the last batch's handlers took, for back_soon. Time spent blocked says nothing of the next. */
+static void learn(struct crew *crew, const struct member *me, int64_t now_ns)
+{
+    if (!me->since_ns || me->blocked)
+        return;
+    int64_t each = (now_ns - me->since_ns) / me->taken;
+    each = each < EVENT_MAX_NS ? each : EVENT_MAX_NS;
+    crew->event_ns += (each - crew->event_ns) / 8;
+}
+
 static void release_slot(struct cport_port *port, struct member *me)
 {
     if (!me->active)
         return;
-    if (!me->blocked)
-        port->crew.active--;
+    if (me->blocked)
+        port->crew.blocked--;
+    else
+        crew_add_active(&port->crew, -1);
     me->active = false;
     me->blocked = false;
     me->nested = 0;
@@ -122,45 +176,76 @@ static void release_slot(struct cport_port *port, struct member *me)
 /* Leaves the port of the last wait: another port, or the thread's end. members_lock is held. */
 static void leave_port(struct member *me)
 {
-    struct cport_port *port = me->port;
+    struct cport_port *port = port_of(me);
     if (!port)
         return;
+    port_lock(port);
     struct member **link = &port->crew.members;
     while (*link != me)
         link = &(*link)->next;
     *link = me->next;
-    me->port = NULL;
-    port_lock(port);
     release_slot(port, me);
-    offer_slot(port);
+    crew_offer_slot(port);
     port_unlock(port);
+    atomic_store_explicit(&me->port, NULL, memory_order_relaxed);
+    me->since_ns = 0;
 }
 
-static void thread_exits(void)
+void crew_leave(void)
 {
+    if (!port_of(&self))
+        return;
     lock_acquire(&members_lock);
     leave_port(&self);
     lock_release(&members_lock);
 }
 
+/* In the child of a fork: the locks may be held by threads that are not there. */
+static void forget_all(void)
+{
+    bool hooked = self.hooked;
+    memset(&self, 0, sizeof(self));
+    self.hooked = hooked;
+    lock_init(&members_lock);
+    monitor_forked();
+}
+
+static void hook(struct member *me)
+{
+    static bool forks_hooked; /* members_lock */
+    os_at_thread_exit(crew_leave);
+    me->hooked = true;
+    lock_acquire(&members_lock);
+    if (!forks_hooked)
+        os_at_fork_child(forget_all);
+    forks_hooked = true;
+    lock_release(&members_lock);
+}
+
 static void join_port(struct cport_port *port, struct member *me)
 {
-    if (!me->hooked) {
-        me->hooked = true;
-        os_at_thread_exit(thread_exits);
-    }
+    if (!me->hooked)
+        hook(me);
+    if (!me->thread)
+        monitor_describe(me);
     lock_acquire(&members_lock);
     leave_port(me);
-    me->port = port;
+    atomic_store_explicit(&me->port, port, memory_order_relaxed);
+    port_lock(port);
+    bool alone = !port->crew.members;
     me->next = port->crew.members;
     port->crew.members = me;
+    port_unlock(port);
     lock_release(&members_lock);
+    if (!alone && (port->caps & CPORT_CAP_HANDOVER))
+        monitor_add(port);
 }
 
 static void park(struct cport_port *port, struct member *me, int64_t wait_ns)
 {
     struct crew *crew = &port->crew;
-    if (crew->holder != me) {
+    bool stacked = crew->holder != me;
+    if (stacked) {
         me->older = crew->newest;
         crew->newest = me;
         me->parked = true;
@@ -169,7 +254,8 @@ static void park(struct cport_port *port, struct member *me, int64_t wait_ns)
     port_unlock(port);
     os_futex_wait(&me->word, word, wait_ns);
     port_lock(port);
-    unpark(crew, me);
+    if (stacked)
+        unpark(crew, me);
 }
 
 /* Polls the engine, at most until the deadline or the next timer. */
@@ -192,9 +278,8 @@ static int lead(struct cport_port *port, struct member *me, struct harvest *out,
 static void take_slot(struct cport_port *port, struct member *me)
 {
     struct crew *crew = &port->crew;
-    if (crew->active < crew->concurrency) {
-        me->active = true;
-        crew->active++;
+    if (crew_active(crew) < crew->concurrency) {
+        activate(port, me);
         return;
     }
     crew->holder = me;
@@ -236,7 +321,7 @@ static int wait_locked(
     for (;;) {
         if (crew->closing)
             return CPORT_EABANDONED;
-        if (crew->active < crew->concurrency && !crew->holder) {
+        if (crew_active(crew) < crew->concurrency && !crew->holder) {
             port_take_ready(port, out);
             if (out->n)
                 break;
@@ -246,9 +331,9 @@ static int wait_locked(
             return 0;
         }
         int64_t left = time_left(port, d);
-        if (left == 0 && (polled || crew->leader || crew->active >= crew->concurrency))
+        if (left == 0 && (polled || crew->leader || crew_active(crew) >= crew->concurrency))
             return 0;
-        if (crew->active < crew->concurrency && !crew->leader && !crew->holder) {
+        if (crew_active(crew) < crew->concurrency && !crew->leader && !crew->holder) {
             int r = lead(port, me, out, left);
             polled = true;
             if (r < 0 && out->n == 0)
@@ -256,7 +341,7 @@ static int wait_locked(
             if (out->n)
                 break;
         } else {
-            offer_slot(port);
+            crew_offer_slot(port);
             park(port, me, left);
         }
     }
@@ -267,25 +352,41 @@ static int wait_locked(
 int port_wait_shared(struct cport_port *port, cport_event *ev, unsigned max, int64_t timeout_ns)
 {
     struct member *me = &self;
+    struct crew *crew = &port->crew;
+    const struct backend *backend = port->backend;
     struct harvest out = {.ev = ev, .max = max};
     struct deadline d = deadline_of(port, timeout_ns);
-    if (me->port != port)
+    if (port_of(me) != port)
         join_port(port, me);
+    int64_t now = me->since_ns ? backend->now_ns() : 0;
 
     port_lock(port);
-    port->crew.inside++;
+    crew->inside++;
+    learn(crew, me, now);
     release_slot(port, me); /* its own wait is the first to use the slot */
     int r = wait_locked(port, me, &out, &d);
-    offer_slot(port);
+    bool timed = crew->watch.on && crew->concurrency > 1 && r > 0;
+    if (r <= 0 || !back_soon(port, out.n))
+        crew_offer_slot(port);
     if (r > 0)
         port_count_n(port, &port->stats.events, (uint64_t)r);
-    port->crew.inside--;
-    if (port->crew.closing && port->crew.inside == 0) {
-        atomic_fetch_add_explicit(&port->crew.left, 1, memory_order_release);
-        os_futex_wake(&port->crew.left);
+    crew->inside--;
+    if (crew->closing && crew->inside == 0) {
+        atomic_fetch_add_explicit(&crew->left, 1, memory_order_release);
+        os_futex_wake(&crew->left);
     }
     port_unlock(port);
+    /* Whoever dequeues the last event may close the port: it is not touched any more. */
+    me->taken = out.n;
+    me->since_ns = timed ? backend->now_ns() : 0;
     return r;
+}
+
+void crew_pump(struct cport_port *port)
+{
+    struct harvest none = {.max = 0};
+    lead(port, &self, &none, 0);
+    crew_offer_slot(port);
 }
 
 void crew_close(struct cport_port *port)
@@ -305,46 +406,17 @@ void crew_close(struct cport_port *port)
         port_lock(port);
     }
     port_unlock(port);
+    monitor_drop(port);
 
     lock_acquire(&members_lock);
+    port_lock(port);
     for (struct member *m = crew->members, *next; m; m = next) {
         next = m->next;
-        m->port = NULL;
         m->active = m->blocked = false;
         m->nested = 0;
+        atomic_store_explicit(&m->port, NULL, memory_order_relaxed);
     }
     crew->members = NULL;
-    lock_release(&members_lock);
-}
-
-void cport_blocking_begin(void)
-{
-    lock_acquire(&members_lock);
-    struct cport_port *port = self.port;
-    if (port) {
-        port_lock(port);
-        if (self.active && self.nested++ == 0) {
-            self.blocked = true;
-            port->crew.active--;
-            port_count(port, &port->stats.handovers);
-            offer_slot(port);
-        }
-        port_unlock(port);
-    }
-    lock_release(&members_lock);
-}
-
-void cport_blocking_end(void)
-{
-    lock_acquire(&members_lock);
-    struct cport_port *port = self.port;
-    if (port) {
-        port_lock(port);
-        if (self.blocked && --self.nested == 0) {
-            self.blocked = false;
-            port->crew.active++;
-        }
-        port_unlock(port);
-    }
+    port_unlock(port);
     lock_release(&members_lock);
 }

@@ -186,7 +186,7 @@ static void bufs_put(struct cport_bufs *pool, uint32_t id)
 static const struct backend backend_shared = {
     .name = "io_uring",
     .id = CPORT_BACKEND_IO_URING,
-    .emulated = CPORT_CAP_SHARED,
+    .emulated = CPORT_CAP_SHARED | CPORT_CAP_HANDOVER,
     .open = shared_open,
     .stop = io_stop,
     .close = engine_close,

@@ -31,7 +31,7 @@ static int iocp_open(struct cport_port *port, char *reason, size_t reason_size)
     if (functions()->set_information_file)
         port->caps |= port->allow_caps & CPORT_CAP_DETACH;
     if (port->shared)
-        port->caps |= CPORT_CAP_SHARED;
+        port->caps |= CPORT_CAP_SHARED | CPORT_CAP_HANDOVER;
     snprintf(reason, reason_size, "timers by %s",
         iocp->alarm.timer ? "a waitable timer" : "the wait's timeout, in milliseconds");
     return 0;

@@ -158,6 +158,7 @@ CPORT_API const char *cport_version(void);
 #define CPORT_BACKEND_IOCP         3u
 
 #define CPORT_PORT_SINGLE          0x1u /* one owner thread: no locks, and the fastest engine there is */
+#define CPORT_PORT_UNWATCHED       0x2u /* shared: no thread watches for handlers that block */
 
 /* Capabilities. In caps: this port can do it, whoever does the work. In native: the kernel does it, as
  * told here. In allow_caps: the kernel may be asked to; the library's own ways are always open. */
@@ -173,6 +174,7 @@ CPORT_API const char *cport_version(void);
 #define CPORT_CAP_PINNED_MEMORY    ((uint64_t)1 << 15) /* cport_memory_pin: native only */
 #define CPORT_CAP_DETACH           ((uint64_t)1 << 18) /* cport_detach: connections can move on */
 #define CPORT_CAP_ZERO_COPY        ((uint64_t)1 << 19) /* CPORT_ZERO_COPY is more than a wish */
+#define CPORT_CAP_HANDOVER         ((uint64_t)1 << 32) /* a handler that blocks frees its slot unasked */
 #define CPORT_CAP_NONE             ((uint64_t)1 << 63) /* in allow_caps: no optional capability at all */
 
 typedef struct cport_port_options {
@@ -214,6 +216,10 @@ typedef struct cport_port_stats {
     uint64_t accept_aborted; /* connections that vanished before they were accepted */
     uint64_t accept_pauses;  /* pauses of multishot accepts for want of descriptors or memory */
     uint64_t handovers;      /* slots freed by cport_blocking_begin */
+    uint64_t handovers_seen; /* slots freed because the monitor saw their threads blocked */
+    uint64_t handovers_idle; /* the same, told by the threads' own processor falling idle */
+    uint64_t promotions;     /* waiting threads woken because handlers took longer than usual */
+    uint64_t pumps;          /* times that I/O was moved while all threads were blocked */
 } cport_port_stats;
 
 /* cport_port_open: opens a port. NULL options: AUTO backend, shared, concurrency 0.
@@ -265,8 +271,9 @@ CPORT_API int cport_port_get_stats(cport_port *port, cport_port_stats *ret_stats
 
 /* cport_blocking_begin, cport_blocking_end: around something in a handler that may block: frees this thread's
  * slot in its shared port, so that another thread carries on; then takes it back, even above the concurrency
- * value. They nest. Without effect on threads that hold no slot, on SINGLE ports, and on IOCP, where the kernel
- * sees for itself.
+ * value. They nest. Without them the same happens as soon as it is found out that the thread blocks, if the port has
+ * CPORT_CAP_HANDOVER (docs/semantics.md tells how soon; CPORT_PORT_UNWATCHED forgoes it). Without effect on threads that hold no slot, on SINGLE
+ * ports, and on IOCP, where the kernel sees for itself.
  * Thread: any. Blocks: no. Since: 0.1. */
 CPORT_API void cport_blocking_begin(void);
 CPORT_API void cport_blocking_end(void);

@@ -48,7 +48,7 @@ void open_refuses_unknown_options(void)
     bad.flags |= 0x80000000u;
     CHECK_EQ(try_open(&bad), CPORT_EINVAL);
     bad = good;
-    bad.flags |= 0x2u;
+    bad.flags |= 0x4u;
     CHECK_EQ(try_open(&bad), CPORT_EINVAL);
     bad = good;
     bad.file_threads = 1025;

@@ -74,6 +74,11 @@ void cts_thread_join_raw(cts_thread *t); /* see cts_thread_join */
 /* True while the thread sleeps in the kernel. */
 bool cts_thread_sleeps(cts_thread *t);
 unsigned cts_processors_allowed(void);
+/* Binds the calling thread to one of the processors allowed, always the same. */
+void cts_bind_thread(void);
+unsigned cts_threads_alive(void); /* of this process, whoever made them */
+/* Waits for a byte from s in a way that no signal ends, where the system has one; otherwise just waits. */
+void cts_wait_uninterruptibly(cport_os_handle s);
 
 /* ---- Processes ---- */
 
@@ -95,6 +100,8 @@ void cts_file_sparse(cport_os_handle file); /* what is not written shall take no
 void cts_disk_limit(uint64_t bytes, char ret_path[CTS_PATH_MOST]);
 /* Runs this program again with two options and waits for it: its exit code. */
 int cts_run_self(const char *program, const char *config, const char *case_name);
+/* Runs fn in a forked child, which must come to its end. Ends the case where there is no fork. */
+void cts_in_fork(void (*fn)(void *arg), void *arg);
 void cts_setenv(const char *name, const char *value); /* NULL removes it */
 _Noreturn void cts_exit_now(int code);
 /* Of what other system this one is an emulation, with the version: "wine-8"; "" if it is none. */

@@ -38,6 +38,33 @@ int cts_run_self(const char *program, const char *config, const char *case_name)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+void cts_in_fork(void (*fn)(void *arg), void *arg)
+{
+    int status;
+    fflush(NULL);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        fn(arg);
+        cts_exit_now(0);
+    }
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK(WIFEXITED(status));
+    CHECK_EQ(WEXITSTATUS(status), 0);
+}
+
+/* The parent of a vfork waits for its child like a thread that waits for a disk. */
+void cts_wait_uninterruptibly(cport_os_handle s)
+{
+    char byte;
+    /* NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.vfork): what makes it dangerous is what is wanted */
+    pid_t child = vfork();
+    if (child == 0) /* NOLINTNEXTLINE(clang-analyzer-unix.Vfork): read is only a system call */
+        _exit(read(s, &byte, 1) == 1 ? 0 : 1);
+    CHECK(child > 0);
+    CHECK_EQ(waitpid(child, NULL, 0), child);
+}
+
 void cts_setenv(const char *name, const char *value)
 {
     if (value == NULL)

@@ -34,6 +34,19 @@ int cts_run_self(const char *program, const char *config, const char *case_name)
         _P_WAIT, program, "cts", "--config", config, "--case", case_name, (char *)NULL);
 }
 
+void cts_in_fork(void (*fn)(void *arg), void *arg)
+{
+    (void)fn;
+    (void)arg;
+    cts_fail(__FILE__, __LINE__, "there are no forks here");
+}
+
+void cts_wait_uninterruptibly(cport_os_handle s)
+{
+    char byte;
+    cts_sock_recv_all(s, &byte, 1);
+}
+
 void cts_setenv(const char *name, const char *value)
 {
     SetEnvironmentVariableA(name, value);

@@ -1,6 +1,7 @@
 /* Threads, locks and time on POSIX systems. */
 #include "cts.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -110,6 +111,29 @@ bool cts_thread_sleeps(cts_thread *t)
     text[n] = '\0';
     const char *state = strrchr(text, ')'); /* the name before it may hold anything */
     return state != NULL && state[1] == ' ' && state[2] == 'S';
+}
+
+unsigned cts_threads_alive(void)
+{
+    unsigned count = 0;
+    DIR *dir = opendir("/proc/self/task");
+    CHECK(dir != NULL);
+    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir))
+        count += entry->d_name[0] != '.';
+    closedir(dir);
+    return count;
+}
+
+void cts_bind_thread(void)
+{
+    cpu_set_t set, one;
+    int cpu = 0;
+    CHECK_EQ(sched_getaffinity(0, sizeof set, &set), 0);
+    while (!CPU_ISSET((size_t)cpu, &set))
+        cpu++;
+    CPU_ZERO(&one);
+    CPU_SET((size_t)cpu, &one);
+    CHECK_EQ(sched_setaffinity(0, sizeof one, &one), 0);
 }
 
 unsigned cts_processors_allowed(void)

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <windows.h>
 
+#include <tlhelp32.h>
+
 _Static_assert(sizeof(SRWLOCK) == sizeof(cts_mutex), "a cts_mutex is an SRWLOCK");
 _Static_assert(
     sizeof(CONDITION_VARIABLE) == sizeof(cts_cond), "a cts_cond is a CONDITION_VARIABLE");
@@ -95,6 +97,25 @@ bool cts_thread_sleeps(cts_thread *t)
     if (!GetThreadTimes(t->thread, &created, &exited, &kernel, &user))
         return false;
     return CompareFileTime(&kernel, &kernel_then) == 0 && CompareFileTime(&user, &user_then) == 0;
+}
+
+unsigned cts_threads_alive(void)
+{
+    THREADENTRY32 entry = {.dwSize = sizeof entry};
+    unsigned count = 0;
+    HANDLE all = CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0);
+    CHECK(all != INVALID_HANDLE_VALUE);
+    for (BOOL more = Thread32First(all, &entry); more; more = Thread32Next(all, &entry))
+        count += entry.th32OwnerProcessID == GetCurrentProcessId();
+    CloseHandle(all);
+    return count;
+}
+
+void cts_bind_thread(void)
+{
+    DWORD_PTR mine, all;
+    CHECK(GetProcessAffinityMask(GetCurrentProcess(), &mine, &all));
+    CHECK(SetThreadAffinityMask(GetCurrentThread(), mine & (~mine + 1)) != 0);
 }
 
 unsigned cts_processors_allowed(void)
