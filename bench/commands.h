@@ -2,6 +2,7 @@
 #ifndef BENCH_COMMANDS_H
 #define BENCH_COMMANDS_H
 
+int command_blocked(int argc, char **argv);
 int command_compare(int argc, char **argv);
 int command_echo(int argc, char **argv);
 int command_instructions(int argc, char **argv);

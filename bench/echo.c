@@ -8,10 +8,13 @@
 #include "options.h"
 #include "report.h"
 
+#include <string.h>
+
 #define REPEATS_MAX   5
 #define TIMED_METRICS ((1u << METRIC_INSTRUCTIONS) - 1)
 
 struct workload {
+    const char *handlers; /* NULL: of an echo */
     unsigned connections;
     unsigned message_bytes;
     unsigned depth;
@@ -80,7 +83,7 @@ static int measure(const struct options *o, const struct workload *load, const s
         .on_window = on_window,
         .context = &window};
 
-    if (server_start(peer, NULL, o->server_core, &server) != 0)
+    if (server_start(peer, NULL, load->handlers, o->server_core, &server) != 0)
         return -1;
     client.port = server.port;
     int status = client_run(&client, &result);
@@ -126,6 +129,8 @@ static int run_workload(const struct options *o, const struct workload *load, st
         if (row == NULL)
             return -1;
         snprintf(row->peer, sizeof row->peer, "%s", o->peers[p]->name);
+        snprintf(row->handlers, sizeof row->handlers, "%s",
+            load->handlers != NULL ? load->handlers : "");
         row->connections = load->connections;
         row->message_bytes = load->message_bytes;
         row->depth = load->depth;
@@ -141,13 +146,13 @@ static int run_workload(const struct options *o, const struct workload *load, st
     return 0;
 }
 
-static int run_all(const struct options *o, struct report *report)
+static int run_all(const struct options *o, const char *handlers, struct report *report)
 {
     for (unsigned c = 0; c < o->connections.count; c++) {
         for (unsigned s = 0; s < o->message_bytes.count; s++) {
             for (unsigned d = 0; d < o->depths.count; d++) {
-                struct workload load = {
-                    o->connections.values[c], o->message_bytes.values[s], o->depths.values[d]};
+                struct workload load = {handlers, o->connections.values[c],
+                    o->message_bytes.values[s], o->depths.values[d]};
                 if (run_workload(o, &load, report) != 0)
                     return -1;
                 /* After each workload: a run takes minutes, and what is measured is kept. */
@@ -156,6 +161,26 @@ static int run_all(const struct options *o, struct report *report)
             }
         }
     }
+    return 0;
+}
+
+static int begin(const struct options *o, const char *name, struct report *ret_report)
+{
+    report_start(ret_report, name); /* before pinning: it counts the processors */
+    if (sys_pin_self(o->client_core) != 0)
+        return -1;
+    client_describe(o->transport, ret_report->client, sizeof ret_report->client);
+    ret_report->seconds = o->messages > 0 ? 0 : o->seconds;
+    ret_report->warmup_seconds = o->messages > 0 ? 0 : o->warmup_seconds;
+    ret_report->messages = o->messages;
+    ret_report->foreign_max = o->foreign_max;
+    ret_report->server_core = o->server_core;
+    ret_report->client_core = o->client_core;
+    ret_report->verify = o->verify;
+    printf("%s on ", name);
+    report_print_system(ret_report, stdout);
+    printf("; commit %s; client %s; %u rounds, median [min-max]\n", ret_report->commit,
+        ret_report->client, o->rounds);
     return 0;
 }
 
@@ -173,22 +198,36 @@ int command_echo(int argc, char **argv)
 
     if (options_parse(argc, argv, &o) != 0)
         return 2;
-    report_start(&report, "echo"); /* before pinning: it counts the processors */
-    if (sys_pin_self(o.client_core) != 0)
+    if (begin(&o, "echo", &report) != 0)
         return 1;
-    client_describe(o.transport, report.client, sizeof report.client);
-    report.seconds = o.messages > 0 ? 0 : o.seconds;
-    report.warmup_seconds = o.messages > 0 ? 0 : o.warmup_seconds;
-    report.messages = o.messages;
-    report.foreign_max = o.foreign_max;
-    report.server_core = o.server_core;
-    report.client_core = o.client_core;
-    report.verify = o.verify;
-    printf("echo on ");
-    report_print_system(&report, stdout);
-    printf("; commit %s; client %s; %u rounds, median [min-max]\n", report.commit, report.client,
-        o.rounds);
-    int status = run_all(&o, &report);
+    int status = run_all(&o, NULL, &report);
+    report_free(&report);
+    return status == 0 ? 0 : 1;
+}
+
+int command_blocked(int argc, char **argv)
+{
+    static const char *const handlers[] = {"none", "sleep", "burn"};
+    struct options o = {.has_handlers = true,
+        .connections = {1, {32}},
+        .message_bytes = {1, {64}},
+        .depths = {1, {1}},
+        .rounds = 5,
+        .seconds = 2,
+        .warmup_seconds = 0.5,
+        .server_core = 0,
+        .client_core = 1};
+    struct report report;
+    int status = 0;
+
+    if (options_parse(argc, argv, &o) != 0)
+        return 2;
+    if (begin(&o, "blocked", &report) != 0)
+        return 1;
+    for (unsigned i = 0; status == 0 && i < sizeof handlers / sizeof *handlers; i++) {
+        if (o.handlers == NULL || strcmp(o.handlers, handlers[i]) == 0)
+            status = run_all(&o, handlers[i], &report);
+    }
     report_free(&report);
     return status == 0 ? 0 : 1;
 }

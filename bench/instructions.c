@@ -55,7 +55,7 @@ static int count_instructions(const struct options *o, const struct peer *peer,
         return -1;
     snprintf(output, sizeof output, "--callgrind-out-file=%s", path);
     const char *prefix[] = {"valgrind", "-q", "--tool=callgrind", output, NULL};
-    int status = server_start(peer, prefix, o->server_core, &server);
+    int status = server_start(peer, prefix, NULL, o->server_core, &server);
     if (status == 0) {
         client.port = server.port;
         status = client_run(&client, &result);

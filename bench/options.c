@@ -8,6 +8,7 @@
 
 const char options_help[] =
     "  --peer NAME         a server to measure; again for more (default: see `cport-bench peers`)\n"
+    "  --handlers KIND     blocked: none, sleep or burn (default: each)\n"
     "  --client NAME       what carries the load: epoll (Linux), cport\n"
     "  --connections LIST  such as 32,256\n"
     "  --size LIST         bytes per message\n"
@@ -23,6 +24,7 @@ const char options_help[] =
 
 enum option_id {
     OPTION_PEER,
+    OPTION_HANDLERS,
     OPTION_CLIENT,
     OPTION_CONNECTIONS,
     OPTION_SIZE,
@@ -46,6 +48,7 @@ static const struct option {
     bool has_value;
 } option_table[] = {
     {"peer", OPTION_PEER, true},
+    {"handlers", OPTION_HANDLERS, true},
     {"client", OPTION_CLIENT, true},
     {"connections", OPTION_CONNECTIONS, true},
     {"size", OPTION_SIZE, true},
@@ -123,6 +126,10 @@ static int add_peer(const char *name, struct options *o)
             peer == NULL ? "is unknown" : "was not built");
         return -1;
     }
+    if (o->has_handlers && !peer->has_handlers) {
+        fprintf(stderr, "peer '%s' has no handlers to choose\n", name);
+        return -1;
+    }
     if (o->peer_count == OPTIONS_PEERS_MAX) {
         fprintf(stderr, "more than %d peers\n", OPTIONS_PEERS_MAX);
         return -1;
@@ -137,6 +144,18 @@ static int choose_client(const char *name, struct options *o)
     if (o->transport == NULL)
         fprintf(stderr, "client '%s' is unknown here\n", name);
     return o->transport != NULL ? 0 : -1;
+}
+
+static int choose_handlers(const char *name, struct options *o)
+{
+    bool is_known =
+        strcmp(name, "none") == 0 || strcmp(name, "sleep") == 0 || strcmp(name, "burn") == 0;
+    if (!o->has_handlers || !is_known) {
+        fprintf(stderr, "handlers '%s' are unknown here\n", name);
+        return -1;
+    }
+    o->handlers = name;
+    return 0;
 }
 
 static void be_quick(struct options *o)
@@ -154,6 +173,8 @@ static int apply(enum option_id id, const char *value, struct options *o)
     switch (id) {
     case OPTION_PEER:
         return add_peer(value, o);
+    case OPTION_HANDLERS:
+        return choose_handlers(value, o);
     case OPTION_CLIENT:
         return choose_client(value, o);
     case OPTION_CONNECTIONS:
@@ -229,7 +250,8 @@ static int parse_arguments(int argc, char **argv, struct options *o)
 static void take_default_peers(struct options *o)
 {
     for (const struct peer *p = peer_table; p->name != NULL; p++) {
-        if (p->is_default && peer_is_built(p) && peer_can_start(p))
+        bool is_asked = o->has_handlers ? p->has_handlers : p->is_default;
+        if (is_asked && peer_is_built(p) && peer_can_start(p))
             o->peers[o->peer_count++] = p;
     }
 }

@@ -19,6 +19,7 @@ struct report_row {
     char peer[32];
     char engine[32]; /* what the server says that it runs on, and why */
     char remark[256];
+    char handlers[16]; /* "": those of an echo */
     unsigned connections;
     unsigned message_bytes;
     unsigned depth;

@@ -9,7 +9,8 @@
 static bool is_same_workload(const struct report_row *a, const struct report_row *b)
 {
     return a->connections == b->connections && a->message_bytes == b->message_bytes &&
-           a->depth == b->depth && ((a->metrics ^ b->metrics) & 1u << METRIC_INSTRUCTIONS) == 0;
+           a->depth == b->depth && strcmp(a->handlers, b->handlers) == 0 &&
+           ((a->metrics ^ b->metrics) & 1u << METRIC_INSTRUCTIONS) == 0;
 }
 
 static bool has_metric(const struct report_row *row, unsigned metric)
@@ -75,8 +76,11 @@ static unsigned metrics_of_workload(
 static void print_heading(
     const struct report_row *like, unsigned metrics, bool has_label, FILE *out)
 {
-    fprintf(out, "\n%u connections, %u B, depth %u\n", like->connections, like->message_bytes,
+    fprintf(out, "\n%u connections, %u B, depth %u", like->connections, like->message_bytes,
         like->depth);
+    if (like->handlers[0] != '\0')
+        fprintf(out, ", handlers: %s", like->handlers);
+    fputc('\n', out);
     if (has_label)
         fprintf(out, "%-*s", LABEL_COLUMNS, "run");
     fprintf(out, "%-24s", "server");

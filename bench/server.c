@@ -8,25 +8,34 @@
 #define ARGUMENTS_MAX 16
 
 const struct peer peer_table[] = {
-    {"cport-uring", "peer-cport-uring", NULL, true},
-    {"cport-uring-pooled", "peer-cport-uring", "pooled", false},
-    {"cport-uring-shared", "peer-cport-uring", "shared", false},
-    {"cport-epoll", "peer-cport-epoll", NULL, true},
-    {"cport-epoll-pooled", "peer-cport-epoll", "pooled", false},
-    {"cport-epoll-shared", "peer-cport-epoll", "shared", false},
-    {"cport-iocp", "peer-cport-iocp", NULL, true},
-    {"cport-iocp-pooled", "peer-cport-iocp", "pooled", false},
-    {"cport-iocp-shared", "peer-cport-iocp", "shared", false},
-    {"raw-epoll", "peer-raw-epoll", NULL, true},
-    {"raw-epoll-level", "peer-raw-epoll", "level", false},
-    {"raw-io_uring", "peer-raw-io_uring", NULL, true},
-    {"raw-io_uring-multishot", "peer-raw-io_uring", "multishot", true},
-    {"raw-iocp", "peer-raw-iocp", NULL, true},
-    {"libuv", "peer-libuv", NULL, true},
-    {"libuv-try", "peer-libuv", "try", false},
-    {"asio", "peer-asio", NULL, true},
-    {"libevent", "peer-libevent", NULL, false},
-    {NULL, NULL, NULL, false},
+    {"cport-uring", "peer-cport-uring", NULL, true, false},
+    {"cport-uring-pooled", "peer-cport-uring", "pooled", false, false},
+    {"cport-uring-shared", "peer-cport-uring", "shared-1", false, false},
+    {"cport-uring-shared-8", "peer-cport-uring", "shared-8", false, true},
+    {"cport-epoll", "peer-cport-epoll", NULL, true, true},
+    {"cport-epoll-pooled", "peer-cport-epoll", "pooled", false, false},
+    {"cport-epoll-shared", "peer-cport-epoll", "shared-1", false, true},
+    {"cport-epoll-shared-2", "peer-cport-epoll", "shared-2", false, true},
+    {"cport-epoll-shared-8", "peer-cport-epoll", "shared-8", false, true},
+    {"cport-epoll-told-8", "peer-cport-epoll", "told-8", false, true},
+    {"cport-iocp", "peer-cport-iocp", NULL, true, true},
+    {"cport-iocp-pooled", "peer-cport-iocp", "pooled", false, false},
+    {"cport-iocp-shared", "peer-cport-iocp", "shared-1", false, true},
+    {"cport-iocp-shared-2", "peer-cport-iocp", "shared-2", false, true},
+    {"cport-iocp-shared-8", "peer-cport-iocp", "shared-8", false, true},
+    {"raw-epoll", "peer-raw-epoll", NULL, true, false},
+    {"raw-epoll-level", "peer-raw-epoll", "level", false, false},
+    {"raw-io_uring", "peer-raw-io_uring", NULL, true, false},
+    {"raw-io_uring-multishot", "peer-raw-io_uring", "multishot", true, false},
+    {"raw-iocp", "peer-raw-iocp", NULL, true, false},
+    {"libuv", "peer-libuv", NULL, true, false},
+    {"libuv-try", "peer-libuv", "try", false, false},
+    {"libuv-work", "peer-libuv", "work", false, true},
+    {"asio", "peer-asio", "1", true, true},
+    {"asio-2", "peer-asio", "2", false, true},
+    {"asio-8", "peer-asio", "8", false, true},
+    {"libevent", "peer-libevent", NULL, false, false},
+    {NULL, NULL, NULL, false, false},
 };
 
 static int peer_path(const struct peer *peer, char *ret_path, size_t size)
@@ -68,10 +77,10 @@ static int parse_ready(char *line, struct server *s)
     return strcmp(fields[0], "ready") == 0 && s->port != 0 ? 0 : -1;
 }
 
-int server_start(
-    const struct peer *peer, const char *const *prefix, int core, struct server *ret_server)
+int server_start(const struct peer *peer, const char *const *prefix, const char *handlers, int core,
+    struct server *ret_server)
 {
-    const char *arguments[ARGUMENTS_MAX + 3];
+    const char *arguments[ARGUMENTS_MAX + 4];
     char path[PATH_BYTES], line[512];
     struct server s = {.port = 0};
     int count = 0;
@@ -81,7 +90,10 @@ int server_start(
     if (peer_path(peer, path, sizeof path) != 0)
         return -1;
     arguments[count++] = path;
-    arguments[count++] = peer->argument;
+    if (peer->argument != NULL || handlers != NULL)
+        arguments[count++] = peer->argument != NULL ? peer->argument : "";
+    if (handlers != NULL)
+        arguments[count++] = handlers;
     arguments[count] = NULL;
     if (sys_process_start(arguments, core, &s.process) != 0)
         return -1;
@@ -107,7 +119,7 @@ void server_kill(struct server *s)
 bool peer_can_start(const struct peer *peer)
 {
     struct server s;
-    if (server_start(peer, NULL, -1, &s) != 0)
+    if (server_start(peer, NULL, NULL, -1, &s) != 0)
         return false;
     server_kill(&s);
     return true;

@@ -13,7 +13,8 @@ struct peer {
     const char *name;
     const char *program;  /* in peers/ beside this program */
     const char *argument; /* NULL: none */
-    bool is_default;      /* takes part when no --peer is given */
+    bool is_default;      /* takes part in an echo when no --peer is given */
+    bool has_handlers;    /* takes part in blocked: a second argument chooses its handlers */
 };
 
 struct server {
@@ -30,9 +31,10 @@ bool peer_is_built(const struct peer *peer);
 /* Whether this system lets it run: some forbid io_uring. The server itself says why not. */
 bool peer_can_start(const struct peer *peer);
 
-/* Returns once it listens. prefix: a command to run it under, ending with NULL, or NULL for none. */
-int server_start(
-    const struct peer *peer, const char *const *prefix, int core, struct server *ret_server);
+/* Returns once it listens. prefix: a command to run it under, ending with NULL, or NULL for none. handlers: see peers/handlers.h;
+ * NULL: those of an echo. */
+int server_start(const struct peer *peer, const char *const *prefix, const char *handlers, int core,
+    struct server *ret_server);
 /* After the last connection has closed: the server ends by itself, and a fault of its own shows here. */
 int server_wait(struct server *s);
 void server_kill(struct server *s);

@@ -1,5 +1,7 @@
 // Boost.Asio: a session object kept alive by its handlers, async_read_some and async_write, as in its echo examples. One thread
-// runs the context and says so with the concurrency hint, which spares Asio's locks.
+// runs the context and says so with the concurrency hint, which spares Asio's locks; or as many as the first argument says. The second
+// one names the handlers.
+#include "handlers.h"
 #include "peer.h"
 
 #include <boost/asio.hpp>
@@ -7,7 +9,9 @@
 #include <exception>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 using boost::asio::ip::tcp;
 
@@ -34,6 +38,7 @@ class session : public std::enable_shared_from_this<session>
   private:
     void write(std::size_t count)
     {
+        handlers_run(nullptr, nullptr);
         boost::asio::async_write(socket_, boost::asio::buffer(buffer_, count),
             [self = shared_from_this()](const boost::system::error_code &error, std::size_t) {
                 if (!error)
@@ -69,15 +74,20 @@ const char *engine_name()
 
 } // namespace
 
-int main()
+int main(int argc, char **argv)
 try {
-    boost::asio::io_context context(1);
+    const int threads = argc > 1 ? std::stoi(argv[1]) : 1;
+    handlers_choose(argc > 2 ? argv[2] : nullptr);
+    boost::asio::io_context context(threads);
     tcp::acceptor acceptor(context);
     acceptor.open(tcp::v4());
     acceptor.bind(tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0));
     acceptor.listen(PEER_BACKLOG);
     accept_next(acceptor);
     peer_ready(acceptor.local_endpoint().port(), engine_name(), "Boost " BOOST_LIB_VERSION);
+    std::vector<std::thread> others;
+    for (int i = 1; i < threads; i++)
+        others.emplace_back([&context] { context.run(); });
     context.run();
 } catch (const std::exception &error) {
     peer_die(error.what(), 0);

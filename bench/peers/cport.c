@@ -1,11 +1,13 @@
 /*
  * This library, one SINGLE port: a receive into the connection's buffer, a send from it, the next receive. Both may be done at
  * once (CPORT_INLINE_OK), which spares an event where the engine tries before it waits.
- * With the argument "pooled" it is the server of cport_pooled.c instead, with "shared" its port is a shared one.
+ * The first argument chooses another kind, the second one the handlers: see below.
  */
 #include "cport_peer.h"
+#include "handlers.h"
 #include "peer.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct connection {
@@ -15,6 +17,9 @@ struct connection {
     cport_op close_op;
     unsigned char buffer[PEER_BUFFER_BYTES];
 };
+
+static void (*begin_blocking)(void);
+static void (*end_blocking)(void);
 
 static void connection_close(struct connection *x)
 {
@@ -26,6 +31,7 @@ static void connection_run(struct connection *x, int64_t received)
 {
     for (;;) {
         if (received > 0) {
+            handlers_run(begin_blocking, end_blocking);
             int done =
                 cport_send(x->handle, &x->send_op, x->buffer, (size_t)received, CPORT_INLINE_OK);
             if (done == 0)
@@ -65,9 +71,35 @@ static void on_connection(cport_port *port, cport_os_handle fd)
     connection_run(x, 0);
 }
 
+/* "shared-N" puts N threads on one shared port; "told-N" also says when its handlers block. */
+static void choose_kind(const char *kind, struct cport_peer *ret_peer)
+{
+    if (strcmp(kind, "pooled") == 0) {
+        ret_peer->opened = cport_pooled_open;
+        ret_peer->connection = cport_pooled_connection;
+        ret_peer->event = cport_pooled_event;
+        return;
+    }
+    ret_peer->connection = on_connection;
+    ret_peer->event = on_event;
+    if (strncmp(kind, "shared-", 7) != 0 && strncmp(kind, "told-", 5) != 0)
+        return;
+    ret_peer->shared = true;
+    ret_peer->threads = (unsigned)strtoul(strchr(kind, '-') + 1, NULL, 10);
+    if (kind[0] == 't') {
+        begin_blocking = cport_blocking_begin;
+        end_blocking = cport_blocking_end;
+    }
+}
+
 int main(int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], "pooled") == 0)
-        cport_peer_serve(false, cport_pooled_open, cport_pooled_connection, cport_pooled_event);
-    cport_peer_serve(argc > 1 && strcmp(argv[1], "shared") == 0, NULL, on_connection, on_event);
+    struct cport_peer peer = {.threads = 1, .batch = CPORT_PEER_BATCH};
+    choose_kind(argc > 1 ? argv[1] : "", &peer);
+    if (argc > 2) {
+        handlers_choose(argv[2]);
+        if (peer.shared)
+            peer.batch = 1; /* a handler that blocks would keep back the rest of its batch */
+    }
+    cport_peer_serve(&peer);
 }

@@ -5,14 +5,23 @@
 #include "peer.h"
 
 #include <cport/cport.h>
-
 #include <stdbool.h>
 
-/* Listens and serves for ever, on a SINGLE port or on a shared one that one thread waits on. opened may be NULL; an event's key is
- * never 0 when event is called. */
-PEER_NORETURN void cport_peer_serve(bool shared, void (*opened)(cport_port *port),
-    void (*connection)(cport_port *port, cport_os_handle fd),
-    void (*event)(const cport_event *event));
+/* What one wait takes has been received and not yet answered: with few events the bytes are still in the cache when they are
+ * sent. 256 connections with 16 KiB each under epoll: 368 ns a message with 16, 372 with 32, 428 with 256. */
+#define CPORT_PEER_BATCH 16
+
+struct cport_peer {
+    bool shared;
+    unsigned threads;                 /* 1, unless shared */
+    unsigned batch;                   /* events per wait */
+    void (*opened)(cport_port *port); /* NULL: nothing to be done */
+    void (*connection)(cport_port *port, cport_os_handle fd);
+    void (*event)(const cport_event *event); /* its key is never 0 */
+};
+
+/* Listens and serves for ever. */
+PEER_NORETURN void cport_peer_serve(const struct cport_peer *peer);
 
 PEER_NORETURN void cport_peer_fail(const char *what, int error);
 

@@ -3,7 +3,9 @@
  * allocates one per read; reading stops while libuv still needs it.
  *
  * `peer-libuv try` writes with uv_try_write first, the documented way to spare the request when the socket has room.
+ * `peer-libuv work` runs each message's handler on the work queue, of eight threads: the documented place for what may block.
  */
+#include "handlers.h"
 #include "peer.h"
 
 #include <netinet/in.h>
@@ -14,11 +16,13 @@
 
 struct connection {
     uv_tcp_t tcp;
-    bool is_paused; /* not reading while libuv still sends from the buffer */
+    uv_work_t work;
+    size_t received; /* while its handler is at work */
+    bool is_paused;  /* not reading while libuv still sends from the buffer */
     char buffer[PEER_BUFFER_BYTES];
 };
 
-static bool tries_first;
+static bool tries_first, queues_work;
 
 static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buffer)
 {
@@ -78,13 +82,42 @@ static void connection_write(struct connection *x, char *bytes, size_t count)
     }
 }
 
+static void at_work(uv_work_t *work)
+{
+    (void)work;
+    handlers_run(NULL, NULL);
+}
+
+static void on_worked(uv_work_t *work, int status)
+{
+    struct connection *x = work->data;
+    (void)status;
+    connection_write(x, x->buffer, x->received);
+    if (!x->is_paused && !uv_is_closing((uv_handle_t *)&x->tcp))
+        uv_read_start((uv_stream_t *)&x->tcp, on_allocate, on_read);
+}
+
+static void connection_queue_work(struct connection *x, size_t count)
+{
+    x->received = count;
+    x->work.data = x;
+    uv_read_stop((uv_stream_t *)&x->tcp);
+    uv_queue_work(x->tcp.loop, &x->work, at_work, on_worked);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 {
     struct connection *x = stream->data;
-    if (count > 0)
+    if (count > 0 && queues_work) {
+        connection_queue_work(x, (size_t)count);
+        return;
+    }
+    if (count > 0) {
+        handlers_run(NULL, NULL);
         connection_write(x, buffer->base, (size_t)count);
-    else if (count < 0)
+    } else if (count < 0) {
         connection_close(x);
+    }
 }
 
 static void on_connection(uv_stream_t *listener, int status)
@@ -110,6 +143,9 @@ int main(int argc, char **argv)
     uv_tcp_t listener;
     uv_loop_t *loop = uv_default_loop();
 
+    queues_work = argc > 1 && strcmp(argv[1], "work") == 0;
+    handlers_choose(argc > 2 ? argv[2] : NULL);
+    setenv("UV_THREADPOOL_SIZE", "8", 1);
     tries_first = argc > 1 && strcmp(argv[1], "try") == 0;
     uv_ip4_addr("127.0.0.1", 0, &address);
     uv_tcp_init(loop, &listener);

@@ -1,10 +1,11 @@
 #include "peer.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static unsigned open_connections;
+static atomic_uint open_connections;
 
 void peer_ready(unsigned port, const char *engine, const char *remark)
 {
@@ -14,13 +15,14 @@ void peer_ready(unsigned port, const char *engine, const char *remark)
 
 void peer_connection_opened(void)
 {
-    open_connections++;
+    atomic_fetch_add_explicit(&open_connections, 1, memory_order_relaxed);
 }
 
 void peer_connection_closed(void)
 {
-    if (--open_connections == 0)
-        exit(0);
+    /* Servers of several threads have some that would still run while exit takes the program apart. */
+    if (atomic_fetch_sub_explicit(&open_connections, 1, memory_order_acq_rel) == 1)
+        _Exit(0);
 }
 
 void *peer_allocate(size_t size)

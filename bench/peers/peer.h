@@ -22,7 +22,7 @@ extern "C" {
 /* Tells the benchmark that connections are welcome: "ready", port, engine and remark, separated by tabs. */
 void peer_ready(unsigned port, const char *engine, const char *remark);
 
-/* Every connection is counted in and out; with the last one the program ends. */
+/* Every connection is counted in and out, from any thread; with the last one the program ends. */
 void peer_connection_opened(void);
 void peer_connection_closed(void);
 
