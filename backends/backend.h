@@ -27,6 +27,7 @@
 
 struct op;
 struct harvest;
+struct lookup;
 
 #define CANCEL_DONE  0 /* the engine has let go of it: the core ends it with CPORT_ECANCELED */
 #define CANCEL_LATER 1 /* its end will come through poll, whatever it is */
@@ -79,6 +80,11 @@ struct backend {
     /* Memory for transfers of files that the kernel keeps pinned; the arguments have been checked. NULL in an engine without. */
     int (*memory_pin)(struct cport_port *port, void *memory, size_t len);
     int (*memory_unpin)(struct cport_port *port, void *memory);
+
+    /* Lookups of names, with CPORT_CAP_NATIVE_RESOLVE: resolve.h. START_PENDING: lookup_end comes inside a wait; or an error.
+     * resolve_cancel, under the port's lock, hastens that end if it can. */
+    int (*resolve)(struct lookup *lookup);
+    void (*resolve_cancel)(struct lookup *lookup);
 
     /* Where the kernel itself is the completion port, these stand in for the core's ready list and waiters, and poll and flush
      * are NULL; wake then makes a waiting thread look at the timers again, without returning. wait is cport_wait after its

@@ -230,6 +230,9 @@ static const struct mapping win32_errors[] = {
     {10101, CPORT_EPIPE},         /* WSAEDISCON */
     {10103, CPORT_ECANCELED},     /* WSAECANCELLED */
     {10111, CPORT_ECANCELED},     /* WSA_E_CANCELLED */
+    {11001, CPORT_ENOENT},        /* WSAHOST_NOT_FOUND */
+    {11002, CPORT_ETIMEDOUT},     /* WSATRY_AGAIN: no name server has answered */
+    {11004, CPORT_ENOENT},        /* WSANO_DATA */
 };
 
 static const struct mapping ntstatuses[] = {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "port.h"
+#include "resolve.h"
 
 void cport_op_init(cport_op *op, void *user)
 {
@@ -267,8 +268,10 @@ int cport_cancel(cport_op *public_op)
     uint8_t state = op_state(op);
     if (state == OP_FREE || state == OP_CLOSING || op->kind == OP_POST)
         return CPORT_ENOENT;
-    bool timer = op->kind == OP_TIMER;
-    if (!port_is_mine(timer ? op->port : op->handle->port))
+    bool handle = op_has_handle(op);
+    if (!port_is_mine(handle ? op->handle->port : op->port))
         return CPORT_EWRONGTHREAD;
-    return timer ? timer_cancel(op) : handle_cancel(op);
+    if (handle)
+        return handle_cancel(op);
+    return op->kind == OP_TIMER ? timer_cancel(op) : resolve_cancel(op);
 }

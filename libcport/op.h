@@ -51,6 +51,7 @@ enum op_kind {
     OP_POST,
     OP_TIMER,
     OP_PARCEL, /* no op of a caller's, but an event of one: gather.h */
+    OP_RESOLVE,
 };
 
 enum op_state {
@@ -71,6 +72,7 @@ enum op_state {
 #define OP_CAPTURED                                                                                \
     0x4u /* io.vec, or a use of io.pool, is this op's and to be given back when it is final */
 
+struct lookup;
 struct vec; /* captured pieces of a vectored operation: vec.h */
 
 struct op {
@@ -120,6 +122,10 @@ struct op {
             struct vec *address; /* struct sockaddr and its length, captured */
             cport_socklen len;
         } connect;
+        struct {
+            struct lookup *lookup;         /* while STARTED */
+            struct cport_addresses *found; /* until the caller takes it */
+        } resolve;
         uint32_t poll_mask;
         uint64_t poll_info
             [4]; /* engine's from a poll's start on: what the kernel is asked, and answers */
@@ -156,6 +162,12 @@ static inline bool op_is_unordered(const struct op *op)
 static inline bool op_is_file(const struct op *op)
 {
     return op->kind >= OP_READ && op->kind <= OP_SYNC;
+}
+
+/* Whether op->handle is what that union holds. */
+static inline bool op_has_handle(const struct op *op)
+{
+    return op->kind != OP_POST && op->kind != OP_TIMER && op->kind != OP_RESOLVE;
 }
 
 static inline bool op_is_multishot(const struct op *op)

@@ -17,6 +17,7 @@ typedef void *os_thread_system;
 os_thread_id os_thread_self(void);
 #else
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -90,3 +91,5 @@ int os_file_open(const char *path, uint32_t flags, uint32_t mode, cport_os_handl
 int os_file_size(cport_os_handle fd, uint64_t *ret_size);
 
 #endif
+/* The error code of what getaddrinfo has returned, and the system's own number for it. */
+int os_resolve_error(int error, uint32_t *ret_raw);

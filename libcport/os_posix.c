@@ -191,3 +191,24 @@ int os_socket_set_user_timeout(cport_os_handle fd, uint32_t timeout_ms)
 {
     return set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)timeout_ms);
 }
+
+int os_resolve_error(int error, uint32_t *ret_raw)
+{
+    *ret_raw = error == EAI_SYSTEM ? (uint32_t)errno : (uint32_t)error;
+    switch (error) {
+    case EAI_NONAME:
+    case EAI_NODATA:
+    case EAI_ADDRFAMILY:
+        return CPORT_ENOENT;
+    case EAI_AGAIN: /* no name server has answered */
+        return CPORT_ETIMEDOUT;
+    case EAI_MEMORY:
+        return CPORT_ENOMEM;
+    case EAI_FAMILY:
+        return CPORT_ENOTSUP;
+    case EAI_SYSTEM:
+        return error_from_errno((int)*ret_raw);
+    default:
+        return CPORT_EIO;
+    }
+}

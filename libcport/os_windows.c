@@ -266,3 +266,9 @@ int os_socket_set_user_timeout(cport_os_handle fd, uint32_t ms)
     (void)ms;
     return CPORT_ENOTSUP;
 }
+
+int os_resolve_error(int error, uint32_t *ret_raw)
+{
+    *ret_raw = (uint32_t)error;
+    return error_from_win32((uint32_t)error);
+}

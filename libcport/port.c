@@ -11,6 +11,7 @@
 #include "gather.h"
 #include "monitor.h"
 #include "options.h"
+#include "resolve.h"
 
 #define ENTRIES_DEFAULT   1024u
 #define ENTRIES_MAX       32768u
@@ -231,6 +232,13 @@ int cport_port_open(const cport_port_options *given, cport_port **ret_port)
     return 0;
 }
 
+void op_drop(struct op *op)
+{
+    if (op->kind == OP_RESOLVE)
+        resolve_drop(op);
+    op_set_state(op, OP_FREE);
+}
+
 /* What is still queued or armed is dropped: the ops are the caller's again. */
 static void drop_events(struct cport_port *port)
 {
@@ -239,7 +247,7 @@ static void drop_events(struct cport_port *port)
         if (op->kind == OP_PARCEL)
             parcel_drop(op);
         else
-            op_set_state(op, OP_FREE);
+            op_drop(op);
     }
     for (struct wheel_node *node = wheel_expire(&port->wheel, UINT64_MAX), *next; node;
          node = next) {
@@ -400,7 +408,7 @@ bool port_has_ready(struct cport_port *port, const struct cport_handle *h)
     port_lock(port);
     struct op *op = atomic_load_explicit(&port->ready.head, memory_order_relaxed);
     for (; op && !found; op = op->next)
-        found = op->kind != OP_POST && op->kind != OP_TIMER && op->handle == h;
+        found = op_has_handle(op) && op->handle == h;
     port_unlock(port);
     return found;
 }

@@ -211,6 +211,8 @@ void port_take_ready(struct cport_port *port, struct harvest *out);
 /* The event of an op that was ready goes into out: the op is free again, or a periodic timer is armed anew. The port's lock is
  * held. */
 void port_deliver(struct cport_port *port, struct op *op, struct harvest *out);
+/* Nobody will have the event of an op that was ready. */
+void op_drop(struct op *op);
 /* The waiting thread shall look again: there is an earlier timer, or engine work that needs no event. The port's lock is
  * held. */
 void port_kick_locked(struct cport_port *port);

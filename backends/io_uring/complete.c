@@ -315,6 +315,7 @@ static void complete_op(
     case OP_TIMER:
     case OP_POST:
     case OP_PARCEL:
+    case OP_RESOLVE:
         break;
     }
 }

@@ -188,6 +188,7 @@ static void sqe_fill(struct io_uring_sqe *sqe, struct op *op)
     case OP_TIMER:
     case OP_POST:
     case OP_PARCEL:
+    case OP_RESOLVE:
         break;
     }
 }

@@ -71,6 +71,18 @@ static int load_extensions(set_information_file_fn set)
     return r;
 }
 
+/* Lookups that can be interrupted: since Windows 8. */
+static void load_lookups(HMODULE winsock)
+{
+    get_addr_info_fn start = (get_addr_info_fn)find(winsock, "GetAddrInfoExW");
+    loaded.get_addr_info_result =
+        (get_addr_info_result_fn)find(winsock, "GetAddrInfoExOverlappedResult");
+    loaded.cancel_addr_info = (cancel_addr_info_fn)find(winsock, "GetAddrInfoExCancel");
+    loaded.free_addr_info = (free_addr_info_fn)find(winsock, "FreeAddrInfoExW");
+    if (loaded.get_addr_info_result && loaded.cancel_addr_info && loaded.free_addr_info)
+        loaded.get_addr_info = start;
+}
+
 static BOOL CALLBACK load(INIT_ONCE *self, void *ret_error, void **context)
 {
     (void)self;
@@ -85,6 +97,7 @@ static BOOL CALLBACK load(INIT_ONCE *self, void *ret_error, void **context)
     loaded.associate_wait_packet =
         (associate_wait_packet_fn)find(ntdll, "NtAssociateWaitCompletionPacket");
     loaded.cancel_wait_packet = (cancel_wait_packet_fn)find(ntdll, "NtCancelWaitCompletionPacket");
+    load_lookups(GetModuleHandleW(L"ws2_32.dll"));
     set_information_file_fn set = (set_information_file_fn)find(ntdll, "NtSetInformationFile");
     *error = loaded.device_io_control ? load_extensions(set) : CPORT_ENOTSUP;
     return *error == 0;

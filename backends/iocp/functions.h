@@ -24,6 +24,13 @@ typedef NTSTATUS(NTAPI *cancel_wait_packet_fn)(HANDLE packet, BOOLEAN remove_sig
 typedef BOOL(WINAPI *post_packet_fn)(
     HANDLE queue, DWORD bytes, ULONG_PTR key, OVERLAPPED *overlapped);
 
+typedef INT(WSAAPI *get_addr_info_fn)(const WCHAR *name, const WCHAR *service, DWORD name_space,
+    GUID *provider, const ADDRINFOEXW *hints, ADDRINFOEXW **ret_info, struct timeval *timeout,
+    OVERLAPPED *overlapped, void *completion, HANDLE *ret_cancel);
+typedef INT(WSAAPI *get_addr_info_result_fn)(OVERLAPPED *overlapped);
+typedef INT(WSAAPI *cancel_addr_info_fn)(HANDLE *cancel);
+typedef void(WSAAPI *free_addr_info_fn)(ADDRINFOEXW *info);
+
 struct functions {
     post_packet_fn
         post_packet; /* always there; by pointer for tests of what happens when it fails */
@@ -35,6 +42,10 @@ struct functions {
     create_wait_packet_fn create_wait_packet;
     associate_wait_packet_fn associate_wait_packet;
     cancel_wait_packet_fn cancel_wait_packet;
+    get_addr_info_fn get_addr_info; /* this and the next three: all of them, or none */
+    get_addr_info_result_fn get_addr_info_result;
+    cancel_addr_info_fn cancel_addr_info;
+    free_addr_info_fn free_addr_info;
 };
 
 /* Takes the association with a completion port off the socket. 0, or an error. */

@@ -12,6 +12,7 @@
 #define CPORT_IOCP_H
 
 #include "port.h"
+#include "resolve.h"
 
 #include <mswsock.h>
 #include <windows.h>
@@ -55,8 +56,9 @@ struct iocp {
     const void *
         keeper; /* the sleeping thread that wakes in time for the timers, where there is no alarm */
     int64_t keeper_until_ns;
-    unsigned sleepers; /* threads that may be asleep in the kernel */
-    bool kicked;       /* a KEY_KICK is queued */
+    struct list lookups; /* resolve.c */
+    unsigned sleepers;   /* threads that may be asleep in the kernel */
+    bool kicked;         /* a KEY_KICK is queued */
 };
 
 static inline struct iocp *iocp_of(const struct cport_port *port)
@@ -94,6 +96,11 @@ void op_fail(struct op *op, struct ending ending);
 /* loan.c. Somebody else's socket joins the port without being on it. probe_of: the file through which h is polled. */
 int loan_attach(struct cport_handle *h);
 HANDLE probe_of(const struct cport_handle *h);
+
+/* resolve.c. Lookups by the system: as in backend.h; close interrupts those that are still under way. */
+int resolve_start(struct lookup *l);
+void resolve_interrupt(struct lookup *l);
+void resolve_close(struct cport_port *port);
 
 /* queue.c. Packets of our own. What must not be lost, and has no op to be kept by, is posted until the kernel has room. */
 bool queue_post(struct cport_port *port, ULONG_PTR key, OVERLAPPED *overlapped);

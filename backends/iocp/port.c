@@ -27,9 +27,12 @@ static int iocp_open(struct cport_port *port, char *reason, size_t reason_size)
     }
     port->engine = iocp;
     clock_open(port);
+    list_init(&iocp->lookups);
     port->caps = CPORT_CAP_FILES | (port->allow_caps & CPORT_CAP_SKIP_ON_SUCCESS);
     if (functions()->set_information_file)
         port->caps |= port->allow_caps & CPORT_CAP_DETACH;
+    if (functions()->get_addr_info)
+        port->caps |= port->allow_caps & CPORT_CAP_NATIVE_RESOLVE;
     if (port->shared)
         port->caps |= CPORT_CAP_SHARED | CPORT_CAP_HANDOVER;
     snprintf(reason, reason_size, "timers by %s",
@@ -44,11 +47,13 @@ static void iocp_close(struct cport_port *port)
     OVERLAPPED_ENTRY packets[64];
     ULONG n;
     clock_close(port);
-    while (GetQueuedCompletionStatusEx(iocp->queue, packets, 64, &n, 0, FALSE)) {
+    resolve_close(port);
+    while (GetQueuedCompletionStatusEx(
+        iocp->queue, packets, 64, &n, list_empty(&iocp->lookups) ? 0 : INFINITE, FALSE)) {
         for (ULONG i = 0; i < n; i++) {
             struct op *op = CPORT_CONTAINER_OF(packets[i].lpOverlapped, struct op, engine);
             if (packets[i].lpCompletionKey == KEY_READY)
-                op_set_state(op, OP_FREE);
+                op_drop(op);
             else if (packets[i].lpCompletionKey == KEY_JOB)
                 offload_end(op, NULL); /* and its event comes by this queue, too */
         }
@@ -238,4 +243,6 @@ const struct backend backend_iocp = {
     .wake_waiter = iocp_wake_waiter,
     .close_waiters = iocp_close_waiters,
     .job_ended = queue_post_job,
+    .resolve = resolve_start,
+    .resolve_cancel = resolve_interrupt,
 };

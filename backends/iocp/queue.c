@@ -27,7 +27,7 @@ void queue_post_job(struct cport_port *port, struct op *op)
 
 static struct cport_handle *handle_of(const struct op *op)
 {
-    return op->kind == OP_POST || op->kind == OP_TIMER ? NULL : op->handle;
+    return op_has_handle(op) ? op->handle : NULL;
 }
 
 bool queue_ready(struct cport_port *port, struct op *op)

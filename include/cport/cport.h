@@ -65,6 +65,7 @@ typedef socklen_t cport_socklen;
 typedef struct cport_port cport_port;     /* a completion port: queue of events, stack of waiters */
 typedef struct cport_handle cport_handle; /* a socket or a file; gone with its close event */
 typedef struct cport_bufs cport_bufs;     /* a pool of receive buffers shared by many handles */
+typedef struct cport_addresses cport_addresses; /* what a name stands for */
 
 /* One operation in flight. Zero it, or cport_op_init, before its first use; after a final event it can be used
  * again as it is. 16-byte aligned. Find the record around it with CPORT_CONTAINER_OF. */
@@ -174,6 +175,7 @@ CPORT_API const char *cport_version(void);
 #define CPORT_CAP_PINNED_MEMORY    ((uint64_t)1 << 15) /* cport_memory_pin: native only */
 #define CPORT_CAP_DETACH           ((uint64_t)1 << 18) /* cport_detach: connections can move on */
 #define CPORT_CAP_ZERO_COPY        ((uint64_t)1 << 19) /* CPORT_ZERO_COPY is more than a wish */
+#define CPORT_CAP_NATIVE_RESOLVE   ((uint64_t)1 << 24) /* cport_resolve: native only; else threads */
 #define CPORT_CAP_HANDOVER         ((uint64_t)1 << 32) /* a handler that blocks frees its slot unasked */
 #define CPORT_CAP_NONE             ((uint64_t)1 << 63) /* in allow_caps: no optional capability at all */
 
@@ -231,8 +233,9 @@ typedef struct cport_port_stats {
 CPORT_API int cport_port_open(const cport_port_options *opt, cport_port **ret_port);
 
 /* cport_port_close: closes the port and frees all it holds. Waiting threads return CPORT_EABANDONED first.
- * Timers still armed and events not yet dequeued are dropped: their ops are the caller's again.
- * Thread: owner, or any. Blocks: until the waiting threads have left.
+ * Timers still armed, lookups and events not yet dequeued are dropped: their ops are the caller's again.
+ * Thread: owner, or any. Blocks: until the waiting threads have left, and lookups that the system cannot interrupt
+ * have come back.
  * Returns: 0; CPORT_EBUSY handles are attached or pools are open; CPORT_EWRONGTHREAD. Since: 0.1. */
 CPORT_API int cport_port_close(cport_port *port);
 
@@ -458,6 +461,34 @@ CPORT_API int cport_timer_rearm(cport_op *op, int64_t deadline_ns);
  * Thread: owner, or any. Blocks: no. Returns: 0; CPORT_EINVAL; CPORT_ENOMEM; CPORT_EWRONGTHREAD. Since: 0.1. */
 CPORT_API int cport_bufs_open(
     cport_port *port, uint32_t size, uint32_t count, cport_bufs **ret_pool);
+
+/* ---- Names ------------------------------------------------------------------------------------------------ */
+
+#define CPORT_RESOLVE_IPV4 0x1u /* IPv4 addresses; neither flag: both kinds */
+#define CPORT_RESOLVE_IPV6 0x2u /* IPv6 addresses */
+
+/* cport_resolve: looks a name (UTF-8, or a numeric address) up for TCP connections, as the system is configured to: files,
+ * name servers. result = how many addresses, at least 1: take them with cport_resolve_take; CPORT_ENOENT there are none;
+ * CPORT_ETIMEDOUT no name server answered; … At most 64 are kept, in the system's order of preference. cport_cancel ends it
+ * at once; what the system cannot interrupt goes on in a thread of the port's, and its outcome is dropped.
+ * Thread: owner, or any. Blocks: no. Flags: CPORT_RESOLVE_….
+ * Returns: 0; CPORT_EINVAL no name, one of more than 1024 bytes, unknown flags; CPORT_EBUSY the op is in flight;
+ * CPORT_ENOMEM; CPORT_EWRONGTHREAD. Since: 0.1. */
+CPORT_API int cport_resolve(
+    cport_port *port, cport_op *op, const char *host, uint16_t tcp_port, uint32_t flags);
+
+/* cport_resolve_take: the addresses that an op has found, once: the caller's to free, also after the port is closed. NULL:
+ * none, or taken. What is not taken before the op's next use is lost memory.
+ * Thread: the one that has the op's event. Blocks: no. Since: 0.1. */
+CPORT_API cport_addresses *cport_resolve_take(cport_op *op);
+
+/* cport_addresses_count: how many there are. cport_addresses_get: address i, with the port number that was given, and its
+ * length if ret_len is not NULL; NULL past the end. cport_addresses_free: NULL is fine.
+ * Thread: any. Blocks: no. Since: 0.1. */
+CPORT_API unsigned cport_addresses_count(const cport_addresses *addresses);
+CPORT_API const struct sockaddr *cport_addresses_get(
+    const cport_addresses *addresses, unsigned i, cport_socklen *ret_len);
+CPORT_API void cport_addresses_free(cport_addresses *addresses);
 
 /* cport_bufs_close: frees the pool. Buffers that the caller still holds are gone with it.
  * Thread: owner, or any. Blocks: no. Returns: 0; CPORT_EBUSY receives use it; CPORT_EWRONGTHREAD. Since: 0.1. */

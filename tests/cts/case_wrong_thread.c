@@ -33,6 +33,7 @@ static void try_port_calls(trespass *t)
     CHECK_EQ(cts_attach_try(t->port, one, 0, 0, &h), CPORT_EWRONGTHREAD);
     CHECK_EQ(cts_timer(t->port, &op, 0, 0), CPORT_EWRONGTHREAD);
     CHECK_EQ(cport_timer_rearm(&t->timer, 0), CPORT_EWRONGTHREAD);
+    CHECK_EQ(cts_resolve(t->port, &op, "::1", 1, 0), CPORT_EWRONGTHREAD);
     CHECK_EQ(cts_bufs_open(t->port, 64, 4, &pool), CPORT_EWRONGTHREAD);
     CHECK_EQ(cts_bufs_close_try(t->pool), CPORT_EWRONGTHREAD);
     cts_sock_close(one);

@@ -14,7 +14,7 @@ static uint64_t clock_now; /* counts waits begun and events recorded */
 static uint64_t wait_last;
 
 static const char *const kind_names[] = {"post", "close", "accept", "connect", "recv",
-    "recv_pooled", "send", "shutdown", "poll", "read", "write", "sync", "timer"};
+    "recv_pooled", "send", "shutdown", "poll", "read", "write", "sync", "timer", "resolve"};
 
 #define BROKEN(...) cts_fail("contract", 0, __VA_ARGS__)
 
@@ -84,7 +84,7 @@ void checker_port_closed(cport_port *port)
     for (op_record *op = ops; op != NULL; op = op->next) {
         if (op->port != rec || op->state == OP_IDLE)
             continue;
-        if (op->kind != KIND_TIMER && op->kind != KIND_POST)
+        if (op->kind != KIND_TIMER && op->kind != KIND_POST && op->kind != KIND_RESOLVE)
             BROKEN("the port closed while a %s was outstanding", kind_names[op->kind]);
         op->state = OP_IDLE;
     }
@@ -314,6 +314,8 @@ static void check_result(const op_record *rec, const cport_event *ev)
         BROKEN("a %s of %zu bytes got %" PRId64, kind, rec->len, r);
     if ((rec->kind == KIND_SEND || rec->kind == KIND_WRITE) && r >= 0 && r != (int64_t)rec->len)
         BROKEN("a %s of %zu bytes ended with %" PRId64, kind, rec->len, r);
+    if (rec->kind == KIND_RESOLVE && r == 0)
+        BROKEN("a %s found nothing, and calls that a success", kind);
     if ((rec->kind == KIND_CONNECT || rec->kind == KIND_SHUTDOWN || rec->kind == KIND_CLOSE ||
             rec->kind == KIND_SYNC) &&
         r > 0)

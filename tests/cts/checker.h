@@ -49,6 +49,8 @@ int cts_writev(cport_handle *h, cport_op *op, const cport_buf *bufs, unsigned co
     uint64_t offset, uint32_t flags);
 int cts_sync(cport_handle *h, cport_op *op, uint32_t flags);
 int cts_timer(cport_port *port, cport_op *op, int64_t deadline_ns, int64_t period_ns);
+int cts_resolve(
+    cport_port *port, cport_op *op, const char *host, uint16_t tcp_port, uint32_t flags);
 int cts_wake(cport_port *port);
 int cts_cancel(cport_op *op);
 int cts_cancel_all(cport_handle *h);

@@ -23,7 +23,8 @@ typedef enum op_kind {
     KIND_READ,
     KIND_WRITE,
     KIND_SYNC,
-    KIND_TIMER
+    KIND_TIMER,
+    KIND_RESOLVE
 } op_kind;
 
 typedef enum op_state { OP_IDLE, OP_SUBMITTING, OP_PENDING } op_state;

@@ -185,6 +185,12 @@ int cts_timer(cport_port *port, cport_op *op, int64_t deadline_ns, int64_t perio
     SUBMIT(op, plan, cport_timer(port, op, deadline_ns, period_ns));
 }
 
+int cts_resolve(cport_port *port, cport_op *op, const char *host, uint16_t tcp_port, uint32_t flags)
+{
+    submit_plan plan = {.kind = KIND_RESOLVE, .port = port};
+    SUBMIT(op, plan, cport_resolve(port, op, host, tcp_port, flags));
+}
+
 int cts_cancel(cport_op *op)
 {
     cts_lock(&checker_lock);

@@ -70,12 +70,30 @@ const char *cts_os_emulation(void)
     return name;
 }
 
+static void CALLBACK do_nothing(void *context, BOOLEAN timed_out)
+{
+    (void)context;
+    (void)timed_out;
+}
+
+/* The system's pool of threads keeps a handle from its first use on: no case's leak either. */
+static void start_pool(void)
+{
+    HANDLE event = CreateEventW(NULL, TRUE, TRUE, NULL), waiter;
+    CHECK(event != NULL);
+    CHECK(RegisterWaitForSingleObject(
+        &waiter, event, do_nothing, NULL, INFINITE, WT_EXECUTEONLYONCE));
+    CHECK(UnregisterWaitEx(waiter, INVALID_HANDLE_VALUE));
+    CloseHandle(event);
+}
+
 void cts_os_start(void)
 {
     WSADATA data;
     CHECK_EQ(WSAStartup(MAKEWORD(2, 2), &data), 0);
     OutputDebugStringA(
         "cts\n"); /* as CMocka does: what that opens the first time is no case's leak */
+    start_pool();
     SetErrorMode(
         SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX); /* a crash must not wait for a click */
 }

@@ -24,7 +24,7 @@ struct expectation {
 
 static const struct expectation win32_expected[] = {
     {CPORT_ENOTSUP, {1, 50, 120, 10042, 10043, 10044, 10045, 10046, 10047}},
-    {CPORT_ENOENT, {2, 3, 1168}},
+    {CPORT_ENOENT, {2, 3, 1168, 11001, 11004}},
     {CPORT_EMFILE, {4, 10024, 10067}},
     {CPORT_EACCES, {5, 19, 1314, 10013}},
     {CPORT_EINVAL,
@@ -35,7 +35,7 @@ static const struct expectation win32_expected[] = {
     {CPORT_ECONNRESET, {64, 10052, 10054}},
     {CPORT_EEXIST, {80, 183}},
     {CPORT_EPIPE, {109, 232, 233, 1226, 10058, 10101}},
-    {CPORT_ETIMEDOUT, {121, 258, 1460, 10060}},
+    {CPORT_ETIMEDOUT, {121, 258, 1460, 10060, 11002}},
     {CPORT_EMSGSIZE, {234, 10040}},
     {CPORT_ECANCELED, {676, 995, 1223, 1235, 10004, 10103, 10111}},
     {CPORT_EABANDONED, {735}},
