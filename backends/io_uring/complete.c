@@ -162,7 +162,7 @@ static void complete_file(struct uring *u, struct op *op, int res, struct harves
 }
 
 /* Bytes have arrived in buffer id. */
-static void pooled_bytes(
+static inline void pooled_bytes(
     struct uring *u, struct op *op, int64_t bytes, uint32_t id, bool armed, struct harvest *out)
 {
     bufs_give(op->io.pool, id);
@@ -332,7 +332,18 @@ static void complete_cancel(struct uring *u, struct op *op, int res, struct harv
         submit_cancel(u, op);
 }
 
-static inline void complete(struct uring *u, const struct io_uring_cqe *cqe, struct harvest *out)
+/* A transfer of one piece that has moved all that it was to move, with nobody asking for its end: the common completion. */
+static inline bool is_whole(const struct op *op, int res)
+{
+    if (res <= 0 || (op->bits & (OP_CANCELLED | OP_KEPT)) ||
+        (op->flags & (CPORT_ZERO_COPY | CPORT_RECV_ALL)))
+        return false;
+    return op->kind == OP_RECV ||
+           (op->kind == OP_SEND && op->transferred + (size_t)res == op->io.len);
+}
+
+CPORT_COLD static void complete_slowly(
+    struct uring *u, const struct io_uring_cqe *cqe, struct harvest *out)
 {
     struct op *op = op_of_data(cqe->user_data);
     switch (cqe->user_data & DATA_TAGS) {
@@ -350,6 +361,21 @@ static inline void complete(struct uring *u, const struct io_uring_cqe *cqe, str
         if (!(cqe->flags & IORING_CQE_F_MORE))
             ring_arm_wake(u);
         break;
+    }
+}
+
+static inline void complete(struct uring *u, const struct io_uring_cqe *cqe, struct harvest *out)
+{
+    struct op *op = op_of_data(cqe->user_data);
+    if ((cqe->user_data & DATA_TAGS) != DATA_OP) {
+        complete_slowly(u, cqe, out);
+    } else if (is_whole(op, cqe->res)) {
+        op->transferred += (size_t)cqe->res;
+        handle_op_final(op, (int64_t)op->transferred, out);
+    } else if (op->kind == OP_RECV_POOLED) {
+        complete_pooled(u, op, cqe->res, cqe->flags, out);
+    } else {
+        complete_slowly(u, cqe, out);
     }
 }
 

@@ -256,7 +256,7 @@ void shutdown_now(struct op *op)
     }
 }
 
-int uring_start(struct op *op)
+CPORT_COLD static int start_slowly(struct op *op)
 {
     if (op->kind == OP_SHUTDOWN) {
         shutdown_now(op);
@@ -268,6 +268,33 @@ int uring_start(struct op *op)
     if (is_zero_copy(op))
         zero_copy_begin(op);
     op_queue(op->handle->port->engine, op);
+    return START_PENDING;
+}
+
+/* A transfer of one piece that one request can do, and room for that request: what start_slowly comes to, with less asked. */
+static inline bool is_plain(const struct uring *u, const struct op *op)
+{
+    return (op->kind == OP_RECV || op->kind == OP_SEND) && !is_zero_copy(op) && op->io.len &&
+           op->io.len <= FILE_TRANSFER_MAX && u->room;
+}
+
+int uring_start(struct op *op)
+{
+    struct cport_handle *h = op->handle;
+    struct uring *u = h->port->engine;
+    if (!is_plain(u, op))
+        return start_slowly(op);
+    struct scratch *scratch = scratch_of(op);
+    scratch->state = 0;
+    scratch->tag = DATA_OP;
+    const bool recv = op->kind == OP_RECV;
+    u->room--;
+    *sq_place(u) = (struct io_uring_sqe){.opcode = recv ? IORING_OP_RECV : IORING_OP_SEND,
+        .fd = h->fd,
+        .addr = (uintptr_t)op->io.base,
+        .len = (uint32_t)op->io.len,
+        .msg_flags = recv ? 0 : MSG_NOSIGNAL | MSG_WAITALL,
+        .user_data = (uintptr_t)op};
     return START_PENDING;
 }
 

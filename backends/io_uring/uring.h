@@ -130,13 +130,19 @@ static inline bool sq_room(struct uring *u)
     return u->room || (ring_enter(u, 0, 0, 0) > 0 && u->room);
 }
 
+/* The next request, for which there is room. */
+static inline struct io_uring_sqe *sq_place(struct uring *u)
+{
+    return &u->ring.sq.sqes[u->ring.sq.sqe_tail++ & u->ring.sq.ring_mask];
+}
+
 /* The next request, zeroed, or NULL. It must be filled before anything else is asked of the ring. */
 static inline struct io_uring_sqe *sq_next(struct uring *u)
 {
     if (!sq_room(u))
         return NULL;
     u->room--;
-    struct io_uring_sqe *sqe = &u->ring.sq.sqes[u->ring.sq.sqe_tail++ & u->ring.sq.ring_mask];
+    struct io_uring_sqe *sqe = sq_place(u);
     memset(sqe, 0, sizeof(*sqe));
     return sqe;
 }

@@ -41,10 +41,11 @@ void cts_file_close(cport_os_handle file)
 
 void cts_file_name(char ret_path[CTS_PATH_MOST], const char *ending)
 {
-    static unsigned count;
     const char *folder = getenv("TMPDIR");
-    snprintf(ret_path, CTS_PATH_MOST, "%s/cport-cts-%ld-%u%s",
-        folder != NULL && folder[0] != '\0' ? folder : "/tmp", (long)getpid(), count++, ending);
+    /* The time, since a killed case leaves its files, and the system uses a process's number again. */
+    snprintf(ret_path, CTS_PATH_MOST, "%s/cport-cts-%ld-%lld%s",
+        folder != NULL && folder[0] != '\0' ? folder : "/tmp", (long)getpid(),
+        (long long)cts_now_ns(), ending);
 }
 
 void cts_file_remove(const char *path)

@@ -40,11 +40,10 @@ void cts_file_close(cport_os_handle file)
 
 void cts_file_name(char ret_path[CTS_PATH_MOST], const char *ending)
 {
-    static unsigned count;
     char folder[MAX_PATH];
     CHECK(GetTempPathA(sizeof folder, folder) > 0);
-    snprintf(ret_path, CTS_PATH_MOST, "%scport-cts-%lu-%u%s", folder, GetCurrentProcessId(),
-        count++, ending);
+    snprintf(ret_path, CTS_PATH_MOST, "%scport-cts-%lu-%lld%s", folder, GetCurrentProcessId(),
+        (long long)cts_now_ns(), ending);
 }
 
 void cts_file_remove(const char *path)
