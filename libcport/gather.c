@@ -74,17 +74,18 @@ void gather_more(struct gather *g, struct op *op, int64_t result, uint32_t flags
     ready_push(&g->found, parcel);
 }
 
-void gather_publish(struct gather *g)
+bool gather_publish(struct gather *g)
 {
     struct cport_port *port = g->port;
     if (ready_empty(&g->found))
-        return;
+        return false;
     port_lock(port);
     ready_append(&port->ready, &g->found);
     /* relaxed: whoever has dequeued one of the events, or looks for them afterwards, has had the lock. */
     atomic_store_explicit(&g->published, g->turn++, memory_order_relaxed);
     crew_more_work(port);
     port_unlock(port);
+    return true;
 }
 
 void parcel_deliver(struct op *parcel, struct harvest *out)

@@ -37,8 +37,8 @@ bool gather_has_room(struct gather *g);
 bool gather_want(struct gather *g);
 /* Such an event. Needs room. */
 void gather_more(struct gather *g, struct op *op, int64_t result, uint32_t flags, uint32_t aux);
-/* What has been found is the port's now. */
-void gather_publish(struct gather *g);
+/* What has been found is the port's now. False: nothing has. */
+bool gather_publish(struct gather *g);
 
 /* The event of a parcel that was ready goes into out. The port's lock is held. */
 void parcel_deliver(struct op *parcel, struct harvest *out);

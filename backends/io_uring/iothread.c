@@ -183,7 +183,10 @@ static void io_turns(struct shared *s)
         else
             io_rest(s);
         room = io_reap(s, &out);
-        gather_publish(&s->gather);
+        /* On one core the thread that has been woken cannot answer before this one rests, and would have to wake it for the first of
+         * its answers. Echo of 64 bytes over 8 connections, times a single port's CPU: 1.7; 2.1 without. */
+        if (gather_publish(&s->gather))
+            os_yield();
     }
 }
 

@@ -71,6 +71,9 @@ typedef void cts_thread_main(void *arg);
 cts_thread *cts_thread_start(cts_thread_main *run, void *arg, size_t stack_bytes);
 void cts_thread_join_raw(cts_thread *t); /* see cts_thread_join */
 
+/* How many threads of this process have the name; the signals that the last of them blocks, a bit for each. Windows: none. */
+unsigned cts_threads_named(const char *name, uint64_t *ret_blocked);
+
 /* True while the thread sleeps in the kernel. */
 bool cts_thread_sleeps(cts_thread *t);
 unsigned cts_processors_allowed(void);

@@ -8,6 +8,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +22,38 @@ unsigned cts_descriptors_open(void)
             count++;
     closedir(dir);
     return count - 1; /* without the directory itself */
+}
+
+/* The line of a thread's file that begins with `name`. */
+static bool thread_line(const char *thread, const char *file, const char *name, char ret_line[128])
+{
+    char path[300];
+    snprintf(path, sizeof path, "/proc/self/task/%s/%s", thread, file);
+    FILE *in = fopen(path, "r");
+    bool found = false;
+    while (in != NULL && !found && fgets(ret_line, 128, in) != NULL)
+        found = strncmp(ret_line, name, strlen(name)) == 0;
+    if (in != NULL)
+        fclose(in);
+    return found;
+}
+
+unsigned cts_threads_named(const char *name, uint64_t *ret_blocked)
+{
+    static const char blocked[] = "SigBlk:";
+    unsigned count = 0;
+    char line[128];
+    DIR *dir = opendir("/proc/self/task");
+    CHECK(dir != NULL);
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        if (!thread_line(entry->d_name, "comm", name, line) ||
+            !thread_line(entry->d_name, "status", blocked, line))
+            continue;
+        *ret_blocked = strtoull(line + sizeof blocked - 1, NULL, 16);
+        count++;
+    }
+    closedir(dir);
+    return count;
 }
 
 int cts_run_self(const char *program, const char *config, const char *case_name)
