@@ -113,6 +113,35 @@ static void w01_a_large_machine(void **state)
     hwloc_topology_destroy(topology);
 }
 
+/* The same machine as somebody has saved it. */
+static void w01_a_large_machine_from_its_description(void **state)
+{
+    (void)state;
+    hwloc_topology_t topology = topology_of(BIG, 0), loaded;
+    char *xml;
+    int size;
+    struct plan plan, again;
+    struct plan_request request = {
+        .unit = CPORT_UNIT_L3, .allowed = hwloc_topology_get_allowed_cpuset(topology)};
+    assert_int_equal(hwloc_topology_export_xmlbuffer(topology, &xml, &size, 0), 0);
+    assert_int_equal(hwloc_topology_init(&loaded), 0);
+    assert_int_equal(hwloc_topology_set_xmlbuffer(loaded, xml, size), 0);
+    assert_int_equal(hwloc_topology_load(loaded), 0);
+    assert_int_equal(plan_make(topology, &request, &plan), 0);
+    assert_int_equal(plan_make(loaded, &request, &again), 0);
+    assert_int_equal(plan.count, 16);
+    assert_int_equal(again.count, 16);
+    for (unsigned i = 0; i < 16; i++) {
+        assert_true(hwloc_bitmap_isequal(plan.places[i].cpuset, again.places[i].cpuset));
+        assert_int_equal(plan.places[i].numa, again.places[i].numa);
+    }
+    plan_free(&again);
+    plan_free(&plan);
+    hwloc_free_xmlbuffer(topology, xml);
+    hwloc_topology_destroy(loaded);
+    hwloc_topology_destroy(topology);
+}
+
 /* As Linux numbers them: the second hardware threads after all the first ones. */
 static void w01_hardware_threads_are_found_by_core(void **state)
 {
@@ -269,6 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(w01_a_port_for_each_unit),
         cmocka_unit_test(w01_a_large_machine),
+        cmocka_unit_test(w01_a_large_machine_from_its_description),
         cmocka_unit_test(w01_hardware_threads_are_found_by_core),
         cmocka_unit_test(w01_what_a_system_does_not_know_is_stood_in_for),
         cmocka_unit_test(w01_two_memories_with_the_same_processors),
