@@ -7,8 +7,8 @@ install(TARGETS cport EXPORT cport
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
     RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(FILES "${PROJECT_SOURCE_DIR}/include/cport/cport.h"
-    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/cport)
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/cport" DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+    PATTERN workers.h EXCLUDE) # below
 install(EXPORT cport NAMESPACE cport:: FILE cport-targets.cmake DESTINATION ${cport_cmake_dir})
 
 configure_package_config_file(packaging/cport-config.cmake.in cport-config.cmake

@@ -1,13 +1,14 @@
 # shellcheck shell=sh
-# Each shared library shows what its header declares, all of it and nothing else, under one version node.
+# Each shared library shows what the headers declare to be its own, all of it and nothing else, under one version node.
+# exports LIBRARY MACRO NODE
 exports()
 {
     library=$(find "$PREFIX" -name "$1.so" -print)
     nm -D --defined-only "$library" | awk '$2 != "A" { print $3 }' | sort >"$WORK/exported"
-    grep -hoE "^$3 [^(]*" "$PREFIX/include/cport/$2" | grep -oE 'cport_[a-z0-9_]+$' | sort -u |
-        sed "s/\$/@@$4/" >"$WORK/declared"
+    grep -hoE "^$2 [^(]*" "$PREFIX"/include/cport/*.h | grep -oE 'cport_[a-z0-9_]+$' | sort -u |
+        sed "s/\$/@@$3/" >"$WORK/declared"
     diff -u "$WORK/declared" "$WORK/exported"
     test "$(objdump -p "$library" | awk '$1 == "SONAME" { print $2 }')" = "$1.so.${VERSION%%.*}"
 }
-exports libcport cport.h CPORT_API CPORT_0.1
-exports libcport-workers workers.h CPORT_WORKERS_API CPORT_WORKERS_0.1
+exports libcport CPORT_API CPORT_0.1
+exports libcport-workers CPORT_WORKERS_API CPORT_WORKERS_0.1
