@@ -5,6 +5,7 @@
 int command_blocked(int argc, char **argv);
 int command_compare(int argc, char **argv);
 int command_echo(int argc, char **argv);
+int command_file(int argc, char **argv);
 int command_instructions(int argc, char **argv);
 
 #endif

@@ -21,6 +21,7 @@ static int command_help(int argc, char **argv)
     printf("cport-bench echo [options]          closed-loop echo: rates, latencies, CPU time\n"
            "cport-bench blocked [options]       the same with handlers that block, or compute, now "
            "and then\n"
+           "cport-bench file [options]          reads of a file at random: see its --help\n"
            "cport-bench instructions [options]  user-space instructions per echo, under callgrind\n"
            "cport-bench compare FILE...         one table from the JSON of several runs\n"
            "cport-bench peers                   the servers that can be measured\n\n%s",
@@ -34,6 +35,7 @@ static const struct {
 } commands[] = {
     {"echo", command_echo},
     {"blocked", command_blocked},
+    {"file", command_file},
     {"instructions", command_instructions},
     {"compare", command_compare},
     {"peers", command_peers},
@@ -47,6 +49,6 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
     }
-    fprintf(stderr, "usage: cport-bench echo|blocked|instructions|compare|peers|help ...\n");
+    fprintf(stderr, "usage: cport-bench echo|blocked|file|instructions|compare|peers|help ...\n");
     return 2;
 }

@@ -20,6 +20,7 @@ struct report_row {
     char engine[32]; /* what the server says that it runs on, and why */
     char remark[256];
     char handlers[16]; /* "": those of an echo */
+    char mode[16];     /* of a file's reads: "cached" or "direct"; "": not a file's */
     unsigned connections;
     unsigned message_bytes;
     unsigned depth;

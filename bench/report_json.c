@@ -63,6 +63,8 @@ static void write_row(struct json_writer *w, const struct report_row *row)
     json_write_string(w, "why", row->remark);
     if (row->handlers[0] != '\0')
         json_write_string(w, "handlers", row->handlers);
+    if (row->mode[0] != '\0')
+        json_write_string(w, "mode", row->mode);
     json_write_number(w, "connections", row->connections);
     json_write_number(w, "message_bytes", row->message_bytes);
     json_write_number(w, "depth", row->depth);
@@ -165,6 +167,7 @@ static int read_row(const struct json *item, struct report *ret_report)
     copy_text(item, "backend", row->engine, sizeof row->engine);
     copy_text(item, "why", row->remark, sizeof row->remark);
     copy_text(item, "handlers", row->handlers, sizeof row->handlers);
+    copy_text(item, "mode", row->mode, sizeof row->mode);
     row->connections = (unsigned)json_get_number(item, "connections");
     row->message_bytes = (unsigned)json_get_number(item, "message_bytes");
     row->depth = (unsigned)json_get_number(item, "depth");

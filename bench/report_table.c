@@ -10,6 +10,7 @@ static bool is_same_workload(const struct report_row *a, const struct report_row
 {
     return a->connections == b->connections && a->message_bytes == b->message_bytes &&
            a->depth == b->depth && strcmp(a->handlers, b->handlers) == 0 &&
+           strcmp(a->mode, b->mode) == 0 &&
            ((a->metrics ^ b->metrics) & 1u << METRIC_INSTRUCTIONS) == 0;
 }
 
@@ -76,8 +77,12 @@ static unsigned metrics_of_workload(
 static void print_heading(
     const struct report_row *like, unsigned metrics, bool has_label, FILE *out)
 {
-    fprintf(out, "\n%u connections, %u B, depth %u", like->connections, like->message_bytes,
-        like->depth);
+    if (like->mode[0] != '\0')
+        fprintf(out, "\nreads, %s, %u B, depth %u (a message is a block)", like->mode,
+            like->message_bytes, like->depth);
+    else
+        fprintf(out, "\n%u connections, %u B, depth %u", like->connections, like->message_bytes,
+            like->depth);
     if (like->handlers[0] != '\0')
         fprintf(out, ", handlers: %s", like->handlers);
     fputc('\n', out);

@@ -75,6 +75,7 @@ static void fill(struct report *r)
     assert_non_null(row);
     strcpy(row->peer, "raw-epoll");
     strcpy(row->engine, "epoll");
+    strcpy(row->mode, "direct");
     row->connections = 32;
     row->message_bytes = 64;
     row->depth = 16;
