@@ -7,5 +7,6 @@ int command_compare(int argc, char **argv);
 int command_echo(int argc, char **argv);
 int command_file(int argc, char **argv);
 int command_instructions(int argc, char **argv);
+int command_timer(int argc, char **argv);
 
 #endif

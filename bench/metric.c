@@ -14,6 +14,9 @@ const struct metric_info metric_table[METRIC_COUNT] = {
     [METRIC_CLIENT_CPU] = {"client_cpu_ns_per_message", "client ns/msg", 1, 0, 0},
     [METRIC_FOREIGN] = {"foreign_cpu_cores", "foreign", 1, 2, 0},
     [METRIC_INSTRUCTIONS] = {"instructions_per_message", "instructions/msg", 1, 1, 1},
+    [METRIC_ARM] = {"arm_ns", "arm ns", 1, 1, 1},
+    [METRIC_CANCEL] = {"cancel_ns", "cancel ns", 1, 1, 1},
+    [METRIC_REARM] = {"rearm_ns", "re-arm ns", 1, 1, 1},
 };
 
 static int compare_values(const void *a, const void *b)

@@ -120,7 +120,7 @@ static int parse_list(const char *text, unsigned max, struct options_list *ret_l
 
 static int add_peer(const char *name, struct options *o)
 {
-    const struct peer *peer = peer_find(name);
+    const struct peer *peer = peer_find(o->table, name);
     if (peer == NULL || !peer_is_built(peer)) {
         fprintf(stderr, "peer '%s' %s: see `cport-bench peers`\n", name,
             peer == NULL ? "is unknown" : "was not built");
@@ -249,7 +249,7 @@ static int parse_arguments(int argc, char **argv, struct options *o)
 
 static void take_default_peers(struct options *o)
 {
-    for (const struct peer *p = peer_table; p->name != NULL; p++) {
+    for (const struct peer *p = o->table; p->name != NULL; p++) {
         bool is_asked = o->has_handlers ? p->has_handlers : p->is_default;
         if (is_asked && peer_is_built(p) && peer_can_start(p))
             o->peers[o->peer_count++] = p;
@@ -259,6 +259,8 @@ static void take_default_peers(struct options *o)
 int options_parse(int argc, char **argv, struct options *options)
 {
     options->transport = client_transport(NULL);
+    if (options->table == NULL)
+        options->table = peer_table;
     if (parse_arguments(argc, argv, options) != 0)
         return -1;
     if (options->peer_count == 0)

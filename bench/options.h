@@ -14,8 +14,9 @@ struct options_list {
 };
 
 struct options {
-    bool has_handlers;    /* the command takes --handlers, and servers that have some */
-    const char *handlers; /* NULL: all kinds, one after the other */
+    const struct peer *table; /* NULL: the echo servers */
+    bool has_handlers;        /* the command takes --handlers, and servers that have some */
+    const char *handlers;     /* NULL: all kinds, one after the other */
     const struct peer *peers[OPTIONS_PEERS_MAX];
     unsigned peer_count;
     const struct transport *transport; /* of the client */

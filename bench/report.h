@@ -21,6 +21,7 @@ struct report_row {
     char remark[256];
     char handlers[16]; /* "": those of an echo */
     char mode[16];     /* of a file's reads: "cached" or "direct"; "": not a file's */
+    char subject[64];  /* what is measured; "": an echo, told by the next three */
     unsigned connections;
     unsigned message_bytes;
     unsigned depth;

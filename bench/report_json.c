@@ -65,9 +65,13 @@ static void write_row(struct json_writer *w, const struct report_row *row)
         json_write_string(w, "handlers", row->handlers);
     if (row->mode[0] != '\0')
         json_write_string(w, "mode", row->mode);
-    json_write_number(w, "connections", row->connections);
-    json_write_number(w, "message_bytes", row->message_bytes);
-    json_write_number(w, "depth", row->depth);
+    if (row->subject[0] != '\0') {
+        json_write_string(w, "subject", row->subject);
+    } else {
+        json_write_number(w, "connections", row->connections);
+        json_write_number(w, "message_bytes", row->message_bytes);
+        json_write_number(w, "depth", row->depth);
+    }
     json_write_number(w, "rounds", row->rounds);
     json_write_number(w, "rounds_repeated", row->repeated);
     json_write_open(w, "metrics", '{');
@@ -168,6 +172,7 @@ static int read_row(const struct json *item, struct report *ret_report)
     copy_text(item, "why", row->remark, sizeof row->remark);
     copy_text(item, "handlers", row->handlers, sizeof row->handlers);
     copy_text(item, "mode", row->mode, sizeof row->mode);
+    copy_text(item, "subject", row->subject, sizeof row->subject);
     row->connections = (unsigned)json_get_number(item, "connections");
     row->message_bytes = (unsigned)json_get_number(item, "message_bytes");
     row->depth = (unsigned)json_get_number(item, "depth");

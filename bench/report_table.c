@@ -10,7 +10,7 @@ static bool is_same_workload(const struct report_row *a, const struct report_row
 {
     return a->connections == b->connections && a->message_bytes == b->message_bytes &&
            a->depth == b->depth && strcmp(a->handlers, b->handlers) == 0 &&
-           strcmp(a->mode, b->mode) == 0 &&
+           strcmp(a->mode, b->mode) == 0 && strcmp(a->subject, b->subject) == 0 &&
            ((a->metrics ^ b->metrics) & 1u << METRIC_INSTRUCTIONS) == 0;
 }
 
@@ -19,10 +19,15 @@ static bool has_metric(const struct report_row *row, unsigned metric)
     return row->rounds > 0 && (row->metrics & 1u << metric) != 0;
 }
 
-/* What a server's cost is judged by: instructions where they were counted, else CPU time. */
+/* What a row is judged by: the first of these that it has. */
 static unsigned cost_metric(const struct report_row *row)
 {
-    return has_metric(row, METRIC_INSTRUCTIONS) ? METRIC_INSTRUCTIONS : METRIC_SERVER_CPU;
+    static const unsigned costs[] = {METRIC_INSTRUCTIONS, METRIC_SERVER_CPU, METRIC_REARM};
+    for (size_t i = 0; i < sizeof costs / sizeof *costs; i++) {
+        if (has_metric(row, costs[i]))
+            return costs[i];
+    }
+    return METRIC_SERVER_CPU;
 }
 
 /* 0 when the system did not tell. */
@@ -80,6 +85,8 @@ static void print_heading(
     if (like->mode[0] != '\0')
         fprintf(out, "\nreads, %s, %u B, depth %u (a message is a block)", like->mode,
             like->message_bytes, like->depth);
+    else if (like->subject[0] != '\0')
+        fprintf(out, "\n%s", like->subject);
     else
         fprintf(out, "\n%u connections, %u B, depth %u", like->connections, like->message_bytes,
             like->depth);

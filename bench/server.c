@@ -45,9 +45,9 @@ static int peer_path(const struct peer *peer, char *ret_path, size_t size)
     return sys_path_beside(relative, ret_path, size);
 }
 
-const struct peer *peer_find(const char *name)
+const struct peer *peer_find(const struct peer *table, const char *name)
 {
-    for (const struct peer *p = peer_table; p->name != NULL; p++) {
+    for (const struct peer *p = table; p->name != NULL; p++) {
         if (strcmp(p->name, name) == 0)
             return p;
     }

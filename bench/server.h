@@ -26,7 +26,7 @@ struct server {
 
 /* Every peer there is; ends with a nameless one. Which of them were built is seen at run time. */
 extern const struct peer peer_table[];
-const struct peer *peer_find(const char *name);
+const struct peer *peer_find(const struct peer *table, const char *name);
 bool peer_is_built(const struct peer *peer);
 /* Whether this system lets it run: some forbid io_uring. The server itself says why not. */
 bool peer_can_start(const struct peer *peer);

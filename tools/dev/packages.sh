@@ -5,7 +5,7 @@ packages_build=(cmake ninja-build pkg-config gcc g++ libc6-dev liburing-dev libc
     libinih-dev libcurl4-openssl-dev libhwloc-dev)
 packages_clang=(clang libclang-rt-dev)
 packages_check=(clang clang-format clang-tidy cppcheck shellcheck)
-packages_bench=(libuv1-dev libboost-dev libevent-dev valgrind)
+packages_bench=(libuv1-dev libboost-dev libevent-dev libev-dev valgrind)
 
 package_installed()
 {
