@@ -118,10 +118,13 @@ void config_print_help(FILE *to)
 {
     fputs(
         "usage: cport-server [OPTION]...\n"
+        "       cport-server passwd [--admin | --delete] FILE NAME\n"
         "\n"
         "The reference server of libcport: one TCP port for all its protocols, the first byte that "
         "a client sends\n"
-        "chooses. It serves until SIGINT or SIGTERM, then drains and exits.\n"
+        "chooses. It serves until SIGINT or SIGTERM, then drains and exits. passwd reads a "
+        "password and writes a\n"
+        "user into the file that --users names.\n"
         "\n"
         "BYTES take K, M or G (1024); TIME takes ms, s, m or h. Defaults in brackets. In the file "
         "of --config the\n"

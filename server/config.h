@@ -22,17 +22,29 @@ struct config {
     int64_t workers; /* 0: one for each processor allowed */
     int64_t backend; /* CPORT_BACKEND_… */
     int64_t acceptor;
+    int64_t business_threads;
 
     int64_t max_frame;
     int64_t max_connections;
     int64_t send_queue; /* bytes at which a connection is read no further */
+    int64_t push_queue; /* bytes at which a subscriber is dropped */
+    int64_t log_queue;  /* bytes at which a reader of the log loses lines */
     int64_t memory;     /* bytes that all buffers may hold together */
 
     int64_t preface_timeout_ns;
+    int64_t login_timeout_ns; /* 0: none, as the two below */
+    int64_t frame_timeout_ns;
+    int64_t idle_timeout_ns;
     int64_t write_timeout_ns;
     int64_t drain_timeout_ns;
 
+    char users_file[CONFIG_FILE_NAME_BYTES]; /* "": nobody can log in */
+
+    int64_t message_anonymous;
+
     int64_t log_level;
+    int64_t log_output;
+    char log_file[CONFIG_FILE_NAME_BYTES]; /* "": standard error */
 
     bool check;
     bool print;

@@ -13,6 +13,8 @@ static const struct option_choice acceptors[] = {
 static const struct option_choice levels[] = {
     {"debug", LOG_DEBUG}, {"info", LOG_INFO}, {"warn", LOG_WARN}, {"error", LOG_ERROR}, {0}};
 
+static const struct option_choice answers[] = {{"no", 0}, {"yes", 1}, {0}};
+
 #define KIB               INT64_C(1024)
 #define MIB               (1024 * KIB)
 #define GIB               (1024 * MIB)
@@ -32,20 +34,40 @@ const struct option options[] = {
     {"server", "acceptor", OPTION_CHOICE, FIELD(acceptor), 0, 0, "auto", acceptors, "HOW",
         "per-worker: every worker listens; one: the first hands connections out; auto: what the "
         "system can"},
+    {"server", "business_threads", OPTION_COUNT, FIELD(business_threads), 2, 256, "4", NULL, "N",
+        "threads for what may block: password hashes, files, registered functions"},
     {"limits", "max_connections", OPTION_COUNT, FIELD(max_connections), 1, 10000000, "65536", NULL,
         "N", "connections at a time; lowered to what the limit on open files leaves"},
     {"limits", "max_frame", OPTION_BYTES, FIELD(max_frame), 64, 64 * MIB, "1M", NULL, "BYTES",
         "Message: the longest frame"},
     {"limits", "send_queue", OPTION_BYTES, FIELD(send_queue), KIB, GIB, "1M", NULL, "BYTES",
         "unsent replies at which a connection is read no further; reading goes on at a quarter"},
+    {"limits", "push_queue", OPTION_BYTES, FIELD(push_queue), KIB, GIB, "4M", NULL, "BYTES",
+        "bytes that wait for a subscriber at which a further push drops it"},
+    {"limits", "log_queue", OPTION_BYTES, FIELD(log_queue), KIB, GIB, "64K", NULL, "BYTES",
+        "bytes that wait for a reader of LogOutput at which it loses further lines"},
     {"limits", "memory", OPTION_BYTES, FIELD(memory), MIB, 1024 * GIB, "512M", NULL, "BYTES",
         "what the buffers of all connections may hold together"},
     {"timeouts", "preface_timeout", OPTION_TIME, FIELD(preface_timeout_ns), SECOND / 1000, HOUR,
         "6s", NULL, "TIME", "how long a client may take over its first byte"},
+    {"timeouts", "login_timeout", OPTION_TIME, FIELD(login_timeout_ns), 0, 24 * HOUR, "30s", NULL,
+        "TIME", "how long a client of a protocol that wants a login may take over it; 0: for ever"},
+    {"timeouts", "frame_timeout", OPTION_TIME, FIELD(frame_timeout_ns), 0, 24 * HOUR, "2m", NULL,
+        "TIME", "how long a frame may take from its first byte to its last; 0: for ever"},
+    {"timeouts", "idle_timeout", OPTION_TIME, FIELD(idle_timeout_ns), 0, 720 * HOUR, "10m", NULL,
+        "TIME", "how long nothing may go either way; 0: for ever"},
     {"timeouts", "write_timeout", OPTION_TIME, FIELD(write_timeout_ns), SECOND / 1000, HOUR, "30s",
         NULL, "TIME", "how long a client may take no bytes while there are some for it"},
     {"timeouts", "drain_timeout", OPTION_TIME, FIELD(drain_timeout_ns), 0, HOUR, "5s", NULL, "TIME",
         "how long connections may take to end once the server is told to stop"},
+    {"users", "users", OPTION_TEXT, FIELD_TEXT(users_file), "", NULL, "FILE",
+        "who may log in, as cport-server passwd writes it; without one nobody can"},
+    {"users", "message_anonymous", OPTION_CHOICE, FIELD(message_anonymous), 0, 0, "no", answers,
+        "yes|no", "Message: whether its verbs want no login"},
+    {"log", "log_output", OPTION_CHOICE, FIELD(log_output), 0, 0, "yes", answers, "yes|no",
+        "whether the LogOutput protocol is served; it wants no login"},
+    {"log", "log_file", OPTION_TEXT, FIELD_TEXT(log_file), "", NULL, "FILE",
+        "where the log goes, opened anew on SIGHUP and SIGUSR1; standard error without one"},
     {"log", "log_level", OPTION_CHOICE, FIELD(log_level), 0, 0, "info", levels, "LEVEL",
         "debug, info, warn or error"},
     {NULL, "config", OPTION_TEXT, FIELD_TEXT(config_file), "", NULL, "FILE",

@@ -11,6 +11,12 @@
  * it. At `send-queue` bytes parsing and receiving stop, and go on at a quarter of that. So what a connection holds is
  * bounded by its queue plus one reply and by its longest frame, and the sum over all of them by `memory`.
  *
+ * Waiting. A request whose answer takes its time leaves a job: it runs on the business pool, and until its answer is there neither
+ * parsing nor receiving goes on. So replies keep their order, and a connection has at most one job.
+ *
+ * Pushes. What others send to a connection is appended to its replies between frames, and goes out once the worker has handed out
+ * all that came in the same batch. A client that lets more than `push-queue` wait is dropped; a reader of LogOutput loses lines.
+ *
  * Ending. An end that the server chooses is answered, sent, then the sending side is shut, and what still comes in is read and
  * dropped until the client has closed too: a close with bytes unread would reset the connection and take the last
  * replies with it.
@@ -26,5 +32,10 @@ void conn_open(struct worker *worker, cport_os_handle fd); /* the socket is take
 void conn_drain(struct conn *conn);              /* answer what came in whole, say goodbye, end */
 void conn_expire(struct conn *conn);             /* its time is over: end at once */
 struct conn *conn_next(const struct conn *conn); /* of the same worker */
+
+/* What others do to a connection, on its worker: who is a struct conn. */
+void conn_kick(void *who);
+void conn_push(void *who, struct bytes frame);
+void conn_flush(struct worker *worker); /* sends what conn_push has left since the last time */
 
 #endif

@@ -66,7 +66,19 @@ enum message_status {
     STATUS_SHUTTING_DOWN = 9
 };
 
-enum message_verb { VERB_ECHO = 1 };
+enum message_verb {
+    VERB_ECHO = 1,
+    VERB_LOGIN = 2,
+    VERB_LOGOUT = 3,
+    VERB_SUBSCRIBE = 4,
+    VERB_UNSUBSCRIBE = 5,
+    VERB_PUBLISH = 6,
+    VERB_SEND_TO = 7,
+    VERB_WHO = 8,
+    VERB_KICK = 9,
+    VERB_STATS = 10,
+    VERB_CALL = 11
+};
 
 struct message {
     uint8_t type;

@@ -10,7 +10,7 @@ static const struct route close_route = {on_closed};
 static void on_accept(struct worker *worker, const cport_event *event)
 {
     if (event->result >= 0) {
-        worker->counts.accepted++;
+        counter_add(&worker->counters, COUNTER_accepted, 1);
         worker_accepted(worker, (cport_os_handle)event->result);
         return;
     }

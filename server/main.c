@@ -1,9 +1,33 @@
 #include "log.h"
+#include "passwd.h"
 #include "payload.h"
 #include "server.h"
+#include "users.h"
+
+#include <string.h>
+
+/* What can be found out without serving. */
+static int check(const struct config *config)
+{
+    char error[USERS_ERROR_BYTES];
+    if (config->users_file[0] != '\0') {
+        struct users *users = password_prepare() ? users_load(config->users_file, error) : NULL;
+        if (!users) {
+            fprintf(stderr, "cport-server: %s\n", error);
+            return 2;
+        }
+        printf("cport-server: %zu users\n", users_count(users));
+        users_release(users);
+    }
+    puts("cport-server: the options are good");
+    return 0;
+}
 
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "passwd") == 0)
+        return passwd_run(argc - 1, argv + 1);
+
     struct config config;
     char error[CONFIG_ERROR_BYTES];
     if (!config_parse(argc, argv, &config, error)) {
@@ -23,10 +47,11 @@ int main(int argc, char **argv)
         config_print_file(stdout);
         return 0;
     }
-    if (config.check) {
-        puts("cport-server: the options are good");
-        return 0;
+    if (config.check)
+        return check(&config);
+    if (!log_open((enum log_level)config.log_level, config.log_file)) {
+        fprintf(stderr, "cport-server: cannot write the log file %s\n", config.log_file);
+        return 1;
     }
-    log_open((enum log_level)config.log_level);
-    return server_run(&config);
+    return server_run(&config, NULL);
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* Numbers of the processors that this process may use, at most max of them. Returns how many: at least 1. */
 unsigned sys_processors(unsigned *ret_numbers, unsigned max);
@@ -28,6 +29,20 @@ void sys_gate_free(struct sys_gate *gate);
 void sys_gate_open(struct sys_gate *gate);
 void sys_gate_wait(struct sys_gate *gate);
 
+/* A lock, and a signal that a thread waits for while it gives a lock away. Neither wakes only those who need it: look again. */
+struct sys_lock;
+struct sys_lock *sys_lock_new(void); /* NULL: no memory */
+void sys_lock_free(struct sys_lock *lock);
+void sys_lock_take(struct sys_lock *lock);
+void sys_lock_give(struct sys_lock *lock);
+
+struct sys_signal;
+struct sys_signal *sys_signal_new(void); /* NULL: no memory */
+void sys_signal_free(struct sys_signal *signal);
+void sys_signal_wait(struct sys_signal *signal, struct sys_lock *lock);
+void sys_signal_one(struct sys_signal *signal);
+void sys_signal_all(struct sys_signal *signal);
+
 /* The most descriptors this process may have open; raises the soft limit to the hard one first. */
 uint64_t sys_descriptors_max(void);
 
@@ -41,8 +56,24 @@ void sys_stop_prepare(void);
 void sys_stop_wait(void);
 void sys_stop_request(void);
 
-/* The date and time in UTC, for log lines and nothing else: "2026-01-31T23:59:59.123Z". */
+/* The date and time in UTC, for people and never for deadlines: nanoseconds since 1970, and "2026-01-31T23:59:59.123Z". */
+int64_t sys_unix_ns(void);
 #define SYS_TIME_TEXT_BYTES 32u
-void sys_time_text(char text[SYS_TIME_TEXT_BYTES]);
+void sys_time_text(int64_t unix_ns, char text[SYS_TIME_TEXT_BYTES]);
+
+/* ---- Files of the server's own ---- */
+
+/* Makes the file anew, for nobody else to read. NULL: it cannot be. */
+FILE *sys_private_file(const char *name);
+
+/* Closes it once the disk has it. False: something was not written. */
+bool sys_file_close_durable(FILE *file);
+
+/* Gives the file a name that another may have. */
+bool sys_file_replace(const char *name, const char *new_name);
+
+/* A line of standard input, without its end; unseen if that is a terminal, after a prompt. False: there is none, or it is too
+ * long. */
+bool sys_secret_read(const char *prompt, char *text, size_t size);
 
 #endif

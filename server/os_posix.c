@@ -1,11 +1,14 @@
 #include "os.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -108,6 +111,71 @@ void sys_gate_wait(struct sys_gate *gate)
     pthread_mutex_unlock(&gate->lock);
 }
 
+struct sys_lock {
+    pthread_mutex_t mutex;
+};
+
+struct sys_lock *sys_lock_new(void)
+{
+    struct sys_lock *lock = malloc(sizeof(*lock));
+    if (lock)
+        *lock = (struct sys_lock){.mutex = PTHREAD_MUTEX_INITIALIZER};
+    return lock;
+}
+
+void sys_lock_free(struct sys_lock *lock)
+{
+    if (!lock)
+        return;
+    pthread_mutex_destroy(&lock->mutex);
+    free(lock);
+}
+
+void sys_lock_take(struct sys_lock *lock)
+{
+    pthread_mutex_lock(&lock->mutex);
+}
+
+void sys_lock_give(struct sys_lock *lock)
+{
+    pthread_mutex_unlock(&lock->mutex);
+}
+
+struct sys_signal {
+    pthread_cond_t cond;
+};
+
+struct sys_signal *sys_signal_new(void)
+{
+    struct sys_signal *signal = malloc(sizeof(*signal));
+    if (signal)
+        *signal = (struct sys_signal){.cond = PTHREAD_COND_INITIALIZER};
+    return signal;
+}
+
+void sys_signal_free(struct sys_signal *signal)
+{
+    if (!signal)
+        return;
+    pthread_cond_destroy(&signal->cond);
+    free(signal);
+}
+
+void sys_signal_wait(struct sys_signal *signal, struct sys_lock *lock)
+{
+    pthread_cond_wait(&signal->cond, &lock->mutex);
+}
+
+void sys_signal_one(struct sys_signal *signal)
+{
+    pthread_cond_signal(&signal->cond);
+}
+
+void sys_signal_all(struct sys_signal *signal)
+{
+    pthread_cond_broadcast(&signal->cond);
+}
+
 uint64_t sys_descriptors_max(void)
 {
     struct rlimit limit;
@@ -158,13 +226,66 @@ void sys_stop_request(void)
     kill(getpid(), SIGTERM);
 }
 
-void sys_time_text(char text[SYS_TIME_TEXT_BYTES])
+int64_t sys_unix_ns(void)
 {
     struct timespec now;
-    struct tm utc;
-    char seconds[24] = "";
     clock_gettime(CLOCK_REALTIME, &now);
-    if (gmtime_r(&now.tv_sec, &utc))
-        strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(text, SYS_TIME_TEXT_BYTES, "%s.%03dZ", seconds, (int)(now.tv_nsec / 1000000));
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void sys_time_text(int64_t unix_ns, char text[SYS_TIME_TEXT_BYTES])
+{
+    time_t seconds = (time_t)(unix_ns / 1000000000);
+    struct tm utc;
+    char date[24] = "";
+    if (gmtime_r(&seconds, &utc))
+        strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(text, SYS_TIME_TEXT_BYTES, "%s.%03dZ", date, (int)(unix_ns / 1000000 % 1000));
+}
+
+/* ---- Files of the server's own ---- */
+
+FILE *sys_private_file(const char *name)
+{
+    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+    if (fd < 0)
+        return NULL;
+    FILE *file = fdopen(fd, "wb");
+    if (!file)
+        close(fd);
+    return file;
+}
+
+bool sys_file_close_durable(FILE *file)
+{
+    bool done = fflush(file) == 0 && fsync(fileno(file)) == 0;
+    return fclose(file) == 0 && done;
+}
+
+bool sys_file_replace(const char *name, const char *new_name)
+{
+    return rename(name, new_name) == 0;
+}
+
+bool sys_secret_read(const char *prompt, char *text, size_t size)
+{
+    struct termios shown;
+    bool terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &shown) == 0;
+    if (terminal) {
+        struct termios unseen = shown;
+        unseen.c_lflag &= ~(tcflag_t)ECHO;
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &unseen);
+        fputs(prompt, stderr);
+    }
+    bool read = fgets(text, (int)size, stdin) != NULL;
+    if (terminal) {
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+        fputc('\n', stderr);
+    }
+    if (!read)
+        return false;
+    size_t len = strcspn(text, "\r\n");
+    bool whole = text[len] != '\0' || len + 1 < size;
+    text[len] = '\0';
+    return whole;
 }

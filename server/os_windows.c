@@ -1,8 +1,10 @@
 #include "os.h"
 
+#include <io.h>
 #include <process.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <windows.h>
 
 unsigned sys_processors(unsigned *ret_numbers, unsigned max)
@@ -83,6 +85,65 @@ void sys_gate_wait(struct sys_gate *gate)
     WaitForSingleObject((HANDLE)gate, INFINITE);
 }
 
+struct sys_lock {
+    SRWLOCK lock;
+};
+
+struct sys_lock *sys_lock_new(void)
+{
+    struct sys_lock *lock = malloc(sizeof(*lock));
+    if (lock)
+        InitializeSRWLock(&lock->lock);
+    return lock;
+}
+
+void sys_lock_free(struct sys_lock *lock)
+{
+    free(lock);
+}
+
+void sys_lock_take(struct sys_lock *lock)
+{
+    AcquireSRWLockExclusive(&lock->lock);
+}
+
+void sys_lock_give(struct sys_lock *lock)
+{
+    ReleaseSRWLockExclusive(&lock->lock);
+}
+
+struct sys_signal {
+    CONDITION_VARIABLE variable;
+};
+
+struct sys_signal *sys_signal_new(void)
+{
+    struct sys_signal *signal = malloc(sizeof(*signal));
+    if (signal)
+        InitializeConditionVariable(&signal->variable);
+    return signal;
+}
+
+void sys_signal_free(struct sys_signal *signal)
+{
+    free(signal);
+}
+
+void sys_signal_wait(struct sys_signal *signal, struct sys_lock *lock)
+{
+    SleepConditionVariableSRW(&signal->variable, &lock->lock, INFINITE, 0);
+}
+
+void sys_signal_one(struct sys_signal *signal)
+{
+    WakeConditionVariable(&signal->variable);
+}
+
+void sys_signal_all(struct sys_signal *signal)
+{
+    WakeAllConditionVariable(&signal->variable);
+}
+
 uint64_t sys_descriptors_max(void)
 {
     return UINT64_MAX; /* memory is the only limit that the system knows */
@@ -133,10 +194,64 @@ void sys_stop_request(void)
         sys_gate_open(stop_gate);
 }
 
-void sys_time_text(char text[SYS_TIME_TEXT_BYTES])
+/* The system counts 100 ns since 1601. */
+#define UNIX_EPOCH_100NS INT64_C(116444736000000000)
+
+int64_t sys_unix_ns(void)
 {
-    SYSTEMTIME now;
-    GetSystemTime(&now);
-    snprintf(text, SYS_TIME_TEXT_BYTES, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", now.wYear,
-        now.wMonth, now.wDay, now.wHour, now.wMinute, now.wSecond, now.wMilliseconds);
+    FILETIME now;
+    GetSystemTimeAsFileTime(&now);
+    int64_t units = (int64_t)((uint64_t)now.dwHighDateTime << 32 | now.dwLowDateTime);
+    return (units - UNIX_EPOCH_100NS) * 100;
+}
+
+void sys_time_text(int64_t unix_ns, char text[SYS_TIME_TEXT_BYTES])
+{
+    uint64_t units = (uint64_t)(unix_ns / 100 + UNIX_EPOCH_100NS);
+    FILETIME time = {.dwLowDateTime = (DWORD)units, .dwHighDateTime = (DWORD)(units >> 32)};
+    SYSTEMTIME utc = {0};
+    FileTimeToSystemTime(&time, &utc);
+    snprintf(text, SYS_TIME_TEXT_BYTES, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", utc.wYear,
+        utc.wMonth, utc.wDay, utc.wHour, utc.wMinute, utc.wSecond, utc.wMilliseconds);
+}
+
+/* ---- Files of the server's own ---- */
+
+/* Who may read it is what its folder says: that is this system's way. */
+FILE *sys_private_file(const char *name)
+{
+    return fopen(name, "wb");
+}
+
+bool sys_file_close_durable(FILE *file)
+{
+    bool done = fflush(file) == 0 && _commit(_fileno(file)) == 0;
+    return fclose(file) == 0 && done;
+}
+
+bool sys_file_replace(const char *name, const char *new_name)
+{
+    return MoveFileExA(name, new_name, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH) != 0;
+}
+
+bool sys_secret_read(const char *prompt, char *text, size_t size)
+{
+    HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
+    DWORD shown;
+    bool terminal = GetConsoleMode(input, &shown) != 0;
+    if (terminal) {
+        SetConsoleMode(input, shown & ~(DWORD)ENABLE_ECHO_INPUT);
+        fputs(prompt, stderr);
+    }
+    bool read = fgets(text, (int)size, stdin) != NULL;
+    if (terminal) {
+        SetConsoleMode(input, shown);
+        fputc('\n', stderr);
+    }
+    if (!read)
+        return false;
+    size_t len = strcspn(text, "\r\n");
+    bool whole = text[len] != '\0' || len + 1 < size;
+    text[len] = '\0';
+    return whole;
 }

@@ -1,5 +1,6 @@
-/* Message: binary frames. This file answers ECHO and PING; every other verb is one that it does not know. */
-#include "proto.h"
+/* Message: binary frames. This file takes them apart and answers ECHO and PING; every other verb is in verbs.c. */
+#include "shared.h"
+#include "verbs.h"
 
 #include <string.h>
 
@@ -43,23 +44,48 @@ static bool message_goodbye(struct buffer *out, enum message_status why)
     return reply_status(out, MESSAGE_GOAWAY, 0, why, "");
 }
 
-static bool answer(struct proto_context *context, const struct message *message, struct buffer *out)
+static enum proto_step stepped(bool appended)
+{
+    return appended ? PROTO_NEXT : PROTO_NO_MEMORY;
+}
+
+static enum proto_step answer_verb(
+    struct peer *peer, const struct message *message, struct bytes content, struct buffer *out)
+{
+    const struct verb *verb = verb_find(message->code);
+    bool has_fields = (message->flags & MESSAGE_FIELDS) != 0;
+    enum message_status status = STATUS_OK;
+    if (!verb)
+        status = STATUS_UNKNOWN_VERB;
+    else if (!verb->anonymous && peer->role == ROLE_NONE &&
+             !peer->context->shared->message_anonymous)
+        status = STATUS_NOT_LOGGED_IN;
+    else if (verb->fields && !has_fields)
+        status = STATUS_MALFORMED;
+    if (status != STATUS_OK)
+        return stepped(reply_status(out, MESSAGE_REPLY, message->id, status, ""));
+    struct verb_request request = {.message = message, .content = content};
+    return verb->run(peer, &request, out);
+}
+
+static enum proto_step answer(struct peer *peer, const struct message *message, struct buffer *out)
 {
     /* Only a request and a ping are answered: the peer's own PONG and GOAWAY ask for nothing. */
     if (message->type != MESSAGE_REQUEST && message->type != MESSAGE_PING)
-        return true;
+        return PROTO_NEXT;
 
     struct bytes content;
-    enum message_status status = payload_read(&context->payloads, message, &content);
+    enum message_status status = payload_read(&peer->context->payloads, message, &content);
     if (status == STATUS_NOT_ALLOWED)
-        return reply_status(out, MESSAGE_REPLY, message->id, status, payload_lacks(message->flags));
+        return stepped(
+            reply_status(out, MESSAGE_REPLY, message->id, status, payload_lacks(message->flags)));
     if (status != STATUS_OK)
-        return reply_status(out, MESSAGE_REPLY, message->id, status, "");
+        return stepped(reply_status(out, MESSAGE_REPLY, message->id, status, ""));
     if (message->type == MESSAGE_PING)
-        return reply_same(out, MESSAGE_PONG, message);
+        return stepped(reply_same(out, MESSAGE_PONG, message));
     if (message->code == VERB_ECHO)
-        return reply_same(out, MESSAGE_REPLY, message);
-    return reply_status(out, MESSAGE_REPLY, message->id, STATUS_UNKNOWN_VERB, "");
+        return stepped(reply_same(out, MESSAGE_REPLY, message));
+    return answer_verb(peer, message, content, out);
 }
 
 static enum proto_step refuse(struct buffer *out, enum message_status status)
@@ -68,10 +94,10 @@ static enum proto_step refuse(struct buffer *out, enum message_status status)
 }
 
 static enum proto_step message_step(
-    struct proto_context *context, struct bytes run, struct buffer *out, size_t *ret_count)
+    struct peer *peer, struct bytes run, struct buffer *out, size_t *ret_count)
 {
     struct message message;
-    switch (message_parse(run, context->frame_max, &message, ret_count)) {
+    switch (message_parse(run, peer->context->frame_max, &message, ret_count)) {
     case FRAME_PARTIAL:
         return PROTO_PARTIAL;
     case FRAME_TOO_LONG:
@@ -85,11 +111,19 @@ static enum proto_step message_step(
     /* A client sends neither replies nor pushes. */
     if (message.type == MESSAGE_REPLY || message.type == MESSAGE_PUSH)
         return refuse(out, STATUS_MALFORMED);
-    if (!answer(context, &message, out))
-        return PROTO_NO_MEMORY;
     *ret_count = message.bytes;
-    return PROTO_NEXT;
+    return answer(peer, &message, out);
 }
 
-const struct proto proto_message = {
-    .name = "message", .preface = 0x10, .step = message_step, .goodbye = message_goodbye};
+static void message_close(struct peer *peer)
+{
+    struct message_state *own = peer->state;
+    hub_leave(peer->context->shared->hub, peer->context->worker, &own->subscriptions);
+}
+
+const struct proto proto_message = {.name = "message",
+    .preface = 0x10,
+    .state_bytes = sizeof(struct message_state),
+    .step = message_step,
+    .close = message_close,
+    .goodbye = message_goodbye};

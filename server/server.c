@@ -1,9 +1,12 @@
 #include "server.h"
 
+#include "conn.h"
+#include "hash.h"
 #include "log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PROCESSORS_MAX         1024u
 
@@ -70,6 +73,88 @@ static int server_listen(struct server *server, struct sockaddr_storage *ret_add
 
 /* ---- Start ---- */
 
+static void server_stats(void *ctx, struct stats *ret_stats)
+{
+    const struct server *server = ctx;
+    *ret_stats = (struct stats){.workers = server->worker_count};
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        for (unsigned k = 0; k < COUNTER_COUNT; k++)
+            ret_stats->counter[k] += counter_get(&server->workers[i].counters, (enum counter)k);
+    }
+    ret_stats->connections = atomic_load_explicit(&server->connections, memory_order_relaxed);
+    ret_stats->uptime_s = (uint64_t)((sys_unix_ns() - server->started_ns) / 1000000000);
+}
+
+/* What all workers share, before there are any. */
+static bool shared_init(struct server *server)
+{
+    const struct config *config = server->config;
+    struct shared *shared = &server->shared;
+    server->boxes = calloc(server->worker_count, sizeof(*server->boxes));
+    if (!server->boxes)
+        return false;
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        if (!mailbox_init(&server->boxes[i]))
+            return false;
+    }
+    shared->boxes = server->boxes;
+    shared->workers = server->worker_count;
+    shared->message_anonymous = config->message_anonymous != 0;
+    shared->stats = server_stats;
+    shared->stats_ctx = server;
+    shared->kick = conn_kick;
+    shared->users_lock = sys_lock_new();
+    shared->clients = clients_open();
+    shared->hub = hub_open(server->boxes, server->worker_count,
+        (size_t)config->memory / server->worker_count / 4, conn_push);
+    server->business = business_open((unsigned)config->business_threads);
+    return shared->users_lock && shared->clients && shared->hub && server->business;
+}
+
+static void server_free(struct server *server)
+{
+    struct shared *shared = &server->shared;
+    business_close(server->business);
+    hub_close(shared->hub);
+    clients_close(shared->clients);
+    users_release(shared->users);
+    sys_lock_free(shared->users_lock);
+    for (unsigned i = 0; server->boxes && i < server->worker_count; i++)
+        mailbox_free(&server->boxes[i]);
+    free(server->boxes);
+    free(server->workers);
+}
+
+/* False: the file is not good, and why has been said. */
+static bool users_read(struct server *server)
+{
+    const char *file = server->config->users_file;
+    char error[USERS_ERROR_BYTES];
+    if (file[0] == '\0')
+        return true;
+    struct users *users = users_load(file, error);
+    if (!users) {
+        fprintf(stderr, "cport-server: %s\n", error);
+        return false;
+    }
+    log_line(LOG_INFO, "users", "count=%u file=%s", (unsigned)users_count(users), file);
+    shared_users_replace(&server->shared, users);
+    return true;
+}
+
+/* Every line of the log to whoever reads it over LogOutput. */
+static void log_listen(void *ctx, const char *line, size_t len)
+{
+    struct server *server = ctx;
+    uint8_t frame[LOG_LINE_BYTES + 2];
+    struct bytes topic = {(const uint8_t *)HUB_LOG_TOPIC, sizeof(HUB_LOG_TOPIC) - 1};
+    if (len > LOG_LINE_BYTES)
+        return;
+    memcpy(frame, line, len);
+    memcpy(frame + len, "\r\n", 2);
+    (void)hub_publish_raw(server->shared.hub, topic, (struct bytes){frame, len + 2});
+}
+
 static bool server_init(struct server *server, const struct config *config)
 {
     unsigned processors[PROCESSORS_MAX];
@@ -89,6 +174,8 @@ static bool server_init(struct server *server, const struct config *config)
             (long long)config->max_connections, server->connections_max);
     }
 
+    if (!shared_init(server))
+        return false;
     /* A cport_op wants the 16 bytes of alignment that calloc gives on the systems we know. */
     server->workers = calloc(server->worker_count, sizeof(*server->workers));
     if (!server->workers)
@@ -99,6 +186,7 @@ static bool server_init(struct server *server, const struct config *config)
         worker->index = i;
         worker->processor = (int)processors[i % processor_count];
         worker->listener_fd = CPORT_OS_HANDLE_INVALID;
+        worker->mail = &server->boxes[i];
     }
     return true;
 }
@@ -152,52 +240,69 @@ static void workers_stop(struct server *server)
     }
 }
 
-static void log_counts(const struct server *server)
+struct words {
+    char text[LOG_LINE_BYTES / 2];
+    size_t len;
+};
+
+static bool word_add(void *ctx, const char *name, uint64_t value)
 {
-    struct worker_counts sum = {0};
-    for (unsigned i = 0; i < server->worker_count; i++) {
-        const struct worker_counts *one = &server->workers[i].counts;
-        sum.accepted += one->accepted;
-        sum.handed_on += one->handed_on;
-        sum.refused_full += one->refused_full;
-        sum.illegal_preface += one->illegal_preface;
-        sum.preface_timeout += one->preface_timeout;
-        sum.broken_frame += one->broken_frame;
-        sum.memory += one->memory;
-        sum.write_timeout += one->write_timeout;
-    }
-    log_line(LOG_INFO, "stopped",
-        "accepted=%llu handed_on=%llu refused_full=%llu illegal_preface=%llu preface_timeout=%llu "
-        "broken_frame=%llu memory=%llu write_timeout=%llu",
-        (unsigned long long)sum.accepted, (unsigned long long)sum.handed_on,
-        (unsigned long long)sum.refused_full, (unsigned long long)sum.illegal_preface,
-        (unsigned long long)sum.preface_timeout, (unsigned long long)sum.broken_frame,
-        (unsigned long long)sum.memory, (unsigned long long)sum.write_timeout);
+    struct words *words = ctx;
+    size_t room = sizeof(words->text) - words->len;
+    int len = snprintf(words->text + words->len, room, "%s%s=%llu", words->len > 0 ? " " : "", name,
+        (unsigned long long)value);
+    if (len < 0 || (size_t)len >= room)
+        return false;
+    words->len += (size_t)len;
+    return true;
 }
 
-int server_run(const struct config *config)
+static void log_counts(struct server *server)
 {
-    struct server server = {0};
+    struct stats stats;
+    struct words words = {.len = 0};
+    server_stats(server, &stats);
+    (void)stats_each(&stats, word_add, &words);
+    log_line(LOG_INFO, "stopped", "%s", words.text);
+}
+
+static int serve(struct server *server)
+{
     struct sockaddr_storage address;
     int status = 1;
-
-    sys_stop_prepare();
-    if (!server_init(&server, config)) {
-        fprintf(stderr, "cport-server: no memory for %u workers\n", server.worker_count);
-        return status;
-    }
-    if (server_listen(&server, &address) == 0 && workers_start(&server)) {
-        say_listening(&server, &address);
+    if (server_listen(server, &address) == 0 && workers_start(server)) {
+        say_listening(server, &address);
         sys_stop_wait();
         log_line(LOG_INFO, "stopping", "connections=%u",
-            atomic_load_explicit(&server.connections, memory_order_relaxed));
+            atomic_load_explicit(&server->connections, memory_order_relaxed));
         status = 0;
     }
-    workers_stop(&server);
-    for (unsigned i = 0; i < server.worker_count; i++)
-        worker_join(&server.workers[i]);
+    workers_stop(server);
+    for (unsigned i = 0; i < server->worker_count; i++)
+        worker_join(&server->workers[i]);
     if (status == 0)
-        log_counts(&server);
-    free(server.workers);
+        log_counts(server);
+    return status;
+}
+
+int server_run(const struct config *config, const struct calls *calls)
+{
+    struct server server = {.config = config, .started_ns = sys_unix_ns()};
+    int status = 1;
+
+    hash_prepare();
+    sys_stop_prepare();
+    server.shared.calls = calls;
+    if (!password_prepare())
+        fputs("cport-server: the system gives no random numbers\n", stderr);
+    else if (!server_init(&server, config) || !log_start(log_listen, &server))
+        fprintf(
+            stderr, "cport-server: no memory or no threads for %u workers\n", server.worker_count);
+    else if (!users_read(&server))
+        status = 2;
+    else
+        status = serve(&server);
+    log_stop();
+    server_free(&server);
     return status;
 }

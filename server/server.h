@@ -4,13 +4,19 @@
 #ifndef CPORT_SERVER_SERVER_H
 #define CPORT_SERVER_SERVER_H
 
+#include "business.h"
 #include "config.h"
+#include "shared.h"
 #include "worker.h"
 
 #include <stdatomic.h>
 
 struct server {
     const struct config *config; /* constant after start, as all down to the counters */
+    struct shared shared;
+    struct mailbox *boxes; /* the workers' */
+    struct business *business;
+    int64_t started_ns;
     struct worker *workers;
     unsigned worker_count;
     bool one_acceptor;
@@ -20,7 +26,8 @@ struct server {
     unsigned turn;           /* the accepting worker: who gets the next connection */
 };
 
-/* Serves until it is told to stop. Returns the exit status. */
-int server_run(const struct config *config);
+/* Serves until it is told to stop, with the functions that Message clients may call (NULL: none). Returns the exit status: 0
+ * stopped as asked, 1 could not serve, 2 the users file is wrong. */
+int server_run(const struct config *config, const struct calls *calls);
 
 #endif

@@ -18,11 +18,13 @@ static void on_quiet(struct worker *worker, const cport_event *event);
 static void on_drain(struct worker *worker, const cport_event *event);
 static void on_drain_timeout(struct worker *worker, const cport_event *event);
 static void on_handoff(struct worker *worker, const cport_event *event);
+static void on_mail(struct worker *worker, const cport_event *event);
 
 static const struct route quiet_route = {on_quiet};
 static const struct route drain_route = {on_drain};
 static const struct route drain_timeout_route = {on_drain_timeout};
 static const struct route handoff_route = {on_handoff};
+static const struct route mail_route = {on_mail};
 
 /* ---- New connections ---- */
 
@@ -50,7 +52,7 @@ void worker_accepted(struct worker *worker, cport_os_handle fd)
 
     struct handoff *handoff = malloc(sizeof(*handoff));
     if (!handoff) {
-        worker->counts.refused_full++;
+        counter_add(&worker->counters, COUNTER_refused_full, 1);
         (void)cport_socket_close(fd);
         return;
     }
@@ -58,7 +60,7 @@ void worker_accepted(struct worker *worker, cport_os_handle fd)
     int error = cport_post(target->port, &handoff->op, 0, (int64_t)fd);
     assert(error == 0);
     (void)error;
-    worker->counts.handed_on++;
+    counter_add(&worker->counters, COUNTER_handed_on, 1);
 }
 
 /* ---- Start ---- */
@@ -77,7 +79,7 @@ static void log_port(void *ctx, const char *line)
 
 static int worker_open(struct worker *worker)
 {
-    const struct config *config = worker->server->config;
+    const struct config *config = &worker->config;
     cport_port_options options = {.size = sizeof(options),
         .flags = CPORT_PORT_SINGLE,
         .backend = (uint32_t)config->backend,
@@ -98,6 +100,8 @@ static int worker_open(struct worker *worker)
         goto close_port;
     }
     worker->now_ns = cport_now_ns(worker->port);
+    worker->unix_offset_ns = sys_unix_ns() - worker->now_ns;
+    mailbox_open(worker->mail, worker->port, (void *)&mail_route);
     return 0;
 
 close_port:
@@ -107,13 +111,17 @@ close_port:
 
 static void worker_init(struct worker *worker)
 {
-    const struct server *server = worker->server;
+    struct server *server = worker->server;
+    worker->config = *server->config;
     cport_op_init(&worker->quiet_op, (void *)&quiet_route);
     cport_op_init(&worker->drain_op, (void *)&drain_route);
     cport_op_init(&worker->drain_timer, (void *)&drain_timeout_route);
-    buffer_pool_init(&worker->buffers, (size_t)server->config->memory / server->worker_count);
-    worker->protos.frame_max = (uint32_t)server->config->max_frame;
-    payload_reader_init(&worker->protos.payloads, (uint32_t)server->config->max_frame);
+    buffer_pool_init(&worker->buffers, (size_t)worker->config.memory / server->worker_count);
+    worker->protos.worker = worker->index;
+    worker->protos.frame_max = (uint32_t)worker->config.max_frame;
+    worker->protos.counters = &worker->counters;
+    worker->protos.shared = &server->shared;
+    payload_reader_init(&worker->protos.payloads, (uint32_t)worker->config.max_frame);
 }
 
 /* ---- Stop ---- */
@@ -132,8 +140,8 @@ static void on_drain(struct worker *worker, const cport_event *event)
         next = conn_next(conn);
         conn_drain(conn);
     }
-    (void)cport_timer(worker->port, &worker->drain_timer,
-        worker->now_ns + worker->server->config->drain_timeout_ns, 0);
+    (void)cport_timer(
+        worker->port, &worker->drain_timer, worker->now_ns + worker->config.drain_timeout_ns, 0);
 }
 
 static void on_drain_timeout(struct worker *worker, const cport_event *event)
@@ -145,6 +153,15 @@ static void on_drain_timeout(struct worker *worker, const cport_event *event)
         next = conn_next(conn);
         conn_expire(conn);
     }
+}
+
+/* ---- Mail ---- */
+
+static void on_mail(struct worker *worker, const cport_event *event)
+{
+    (void)event;
+    mail_read(worker->mail, worker);
+    conn_flush(worker);
 }
 
 /* ---- The thread ---- */
@@ -185,6 +202,7 @@ static void worker_main(void *arg)
         return;
 
     worker_loop(worker);
+    mailbox_close(worker->mail);
     payload_reader_clear(&worker->protos.payloads);
     buffer_pool_drain(&worker->buffers);
     (void)cport_bufs_close(worker->bufs);

@@ -8,7 +8,9 @@
 #define CPORT_SERVER_WORKER_H
 
 #include "buffer.h"
+#include "config.h"
 #include "listener.h"
+#include "mail.h"
 #include "os.h"
 #include "proto.h"
 
@@ -21,18 +23,6 @@ struct worker;
 /* Where an op's events go: every op of the server has one of these as its user. */
 struct route {
     void (*event)(struct worker *worker, const cport_event *event);
-};
-
-/* What happened, counted by the worker and read once it has ended. */
-struct worker_counts {
-    uint64_t accepted;
-    uint64_t handed_on;    /* to another worker */
-    uint64_t refused_full; /* above max-connections, or without memory for a connection */
-    uint64_t illegal_preface;
-    uint64_t preface_timeout;
-    uint64_t broken_frame;
-    uint64_t memory; /* connections that ended because their bytes would not fit */
-    uint64_t write_timeout;
 };
 
 struct worker {
@@ -51,15 +41,20 @@ struct worker {
     cport_op quiet_op;
     cport_op drain_op;
 
+    struct mailbox *mail;     /* any thread puts into it; the server's */
+    struct counters counters; /* read by any thread */
+
+    struct config config; /* the server's */
     cport_bufs *bufs;
     struct buffer_pool buffers;
     struct proto_context protos;
     struct listener listener;
-    int64_t now_ns; /* when the events being handled were dequeued */
+    int64_t now_ns;         /* when the events being handled were dequeued */
+    int64_t unix_offset_ns; /* from the port's clock to nanoseconds since 1970 */
     struct conn *conns;
+    struct conn *dirty; /* see conn_flush */
     bool draining;
     cport_op drain_timer;
-    struct worker_counts counts;
 };
 
 bool worker_start(struct worker *worker); /* from the server's thread; then wait for `started` */

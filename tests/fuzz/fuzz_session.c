@@ -1,83 +1,60 @@
 /*
- * A whole session of one protocol: byte 0 chooses it as on the wire, byte 1 the size of the segments, the rest is
- * what the client sends. Beyond not crashing: the answers are the same in segments as in one piece.
+ * A whole session of one protocol: byte 0 chooses it as on the wire, byte 1 the size of the segments, byte 2 who the client is, the
+ * rest is what the client sends. Beyond not crashing: the answers are the same in segments as in one piece.
  */
-#include "proto.h"
+#include "log.h"
+#include "session.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#define FRAME_MAX  4096u
-#define MEMORY_MAX ((size_t)64 << 20)
+#define FRAME_MAX 4096u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 
-static void require(bool holds)
+int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-    if (!holds)
-        abort();
+    (void)argc;
+    (void)argv;
+    log_level_set((enum log_level)(LOG_ERROR + 1));
+    return password_prepare() ? 0 : 1;
 }
 
-/* Feeds the stream in segments and appends what is answered to out; the count of segments is the caller's choice. */
-static void play(const struct proto *proto, struct bytes stream, size_t segment, struct buffer *out)
+/* Feeds the stream in segments; the answers are malloc'ed. */
+static struct bytes play(
+    const struct proto *proto, struct bytes stream, size_t segment, enum role role)
 {
-    struct proto_context context = {.frame_max = FRAME_MAX};
-    struct buffer in;
-    payload_reader_init(&context.payloads, FRAME_MAX);
-    buffer_init(&in, out->pool);
+    static struct world world;
+    struct session session;
+    world_open(&world, FRAME_MAX);
+    session_open(&session, &world, proto);
+    if (role != ROLE_NONE)
+        session_login(&session, "ann", role);
+    for (size_t at = 0; at < stream.len && !session.closed; at += segment)
+        session_feed(
+            &session, stream.data + at, stream.len - at < segment ? stream.len - at : segment);
 
-    bool closed = false;
-    for (size_t at = 0; at < stream.len && !closed; at += segment) {
-        size_t len = stream.len - at < segment ? stream.len - at : segment;
-        require(buffer_append(&in, stream.data + at, len));
-        bool partial = false;
-        while (buffer_len(&in) > 0 && !closed && !partial) {
-            size_t count = 0;
-            switch (proto->step(&context, buffer_bytes(&in), out, &count)) {
-            case PROTO_NEXT:
-                require(count > 0 && count <= buffer_len(&in));
-                buffer_take(&in, count);
-                break;
-            case PROTO_PARTIAL:
-                require(count > buffer_len(&in));
-                partial = true;
-                break;
-            case PROTO_CLOSE:
-                closed = true;
-                break;
-            case PROTO_NO_MEMORY:
-                abort();
-            }
-        }
-    }
-    buffer_clear(&in);
-    payload_reader_clear(&context.payloads);
+    struct bytes out = buffer_bytes(&session.out);
+    uint8_t *kept = malloc(out.len + 1);
+    SESSION_REQUIRE(kept != NULL);
+    if (out.len > 0)
+        memcpy(kept, out.data, out.len);
+    session_close(&session);
+    world_close(&world);
+    return (struct bytes){kept, out.len};
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size < 2)
+    if (size < 3)
         return 0;
     const struct proto *proto = proto_by_preface(data[0]);
     if (!proto)
         return 0;
-
-    struct buffer_pool pool;
-    struct buffer whole, cut;
-    buffer_pool_init(&pool, MEMORY_MAX);
-    buffer_init(&whole, &pool);
-    buffer_init(&cut, &pool);
-
-    struct bytes stream = {data + 2, size - 2};
-    play(proto, stream, stream.len + 1, &whole);
-    play(proto, stream, (size_t)data[1] + 1, &cut);
-    require(buffer_len(&whole) == buffer_len(&cut));
-    require(buffer_len(&whole) == 0 ||
-            memcmp(buffer_bytes(&whole).data, buffer_bytes(&cut).data, buffer_len(&whole)) == 0);
-
-    buffer_clear(&whole);
-    buffer_clear(&cut);
-    require(pool.held == 0);
-    buffer_pool_drain(&pool);
+    struct bytes stream = {data + 3, size - 3};
+    enum role role = (enum role)(data[2] % 3);
+    struct bytes whole = play(proto, stream, stream.len + 1, role);
+    struct bytes cut = play(proto, stream, (size_t)data[1] + 1, role);
+    SESSION_REQUIRE(whole.len == cut.len && memcmp(whole.data, cut.data, whole.len) == 0);
+    free((void *)(uintptr_t)whole.data);
+    free((void *)(uintptr_t)cut.data);
     return 0;
 }

@@ -1,4 +1,6 @@
 #include "e2e.h"
+#include "fields.h"
+#include "users.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,9 +61,33 @@ int e2e_wait(struct child *child, char *errors, size_t size)
     return child_wait(child, errors, size);
 }
 
+static char users_file[64];
+
+const char *e2e_users(void)
+{
+    static const struct user people[] = {
+        {.name = "ann", .role = ROLE_ADMIN}, {.name = "bob", .role = ROLE_USER}};
+    char error[USERS_ERROR_BYTES];
+    assert_true(password_prepare());
+    snprintf(users_file, sizeof(users_file), "e2e-%s-%p.tmp", backend, (void *)&error);
+    (void)remove(users_file);
+    for (size_t i = 0; i < sizeof(people) / sizeof(people[0]); i++) {
+        struct user user = people[i];
+        char md5_text[MD5_HEX_BYTES + 1];
+        md5_hex(text_bytes(user.name), md5_text);
+        assert_true(password_hash(md5_text, PASSWORD_COST_LEAST, user.record));
+        if (!users_edit(users_file, &user, error))
+            fail_msg("%s", error);
+    }
+    return users_file;
+}
+
 int e2e_clean(void **state)
 {
     (void)state;
+    if (users_file[0] != '\0')
+        (void)remove(users_file);
+    users_file[0] = '\0';
     char errors[8192];
     for (int i = 0; i < CHILDREN_MAX; i++) {
         if (!alive[i])
@@ -191,6 +217,83 @@ void e2e_echo(cport_os_handle fd, uint32_t id, const void *payload, size_t len)
 {
     e2e_message_send(fd, MESSAGE_REQUEST, 0, VERB_ECHO, id, payload, len);
     e2e_message_expect(fd, MESSAGE_REPLY, 0, STATUS_OK, id, payload, len);
+}
+
+struct message e2e_message_next(cport_os_handle fd)
+{
+    uint8_t head[MESSAGE_HEAD_BYTES];
+    struct message message;
+    size_t need;
+    e2e_recv(fd, head, sizeof(head));
+    size_t len = load_u32(head) - MESSAGE_LENGTH_MIN;
+    uint8_t *whole = malloc(sizeof(head) + len);
+    assert_non_null(whole);
+    memcpy(whole, head, sizeof(head));
+    e2e_recv(fd, whole + sizeof(head), len);
+    assert_int_equal(
+        message_parse((struct bytes){whole, sizeof(head) + len}, 1u << 30, &message, &need),
+        FRAME_OK);
+    uint8_t *payload = malloc(len + 1);
+    assert_non_null(payload);
+    memcpy(payload, message.payload.data, len);
+    free(whole);
+    message.payload.data = payload;
+    return message;
+}
+
+void e2e_message_login(cport_os_handle fd, const char *user)
+{
+    struct buffer_pool pool;
+    struct buffer fields;
+    buffer_pool_init(&pool, 1 << 20);
+    buffer_init(&fields, &pool);
+    assert_true(field_put_string(&fields, "user", text_bytes(user)));
+    assert_true(field_put_string(&fields, "password", text_bytes(user)));
+    struct bytes payload = buffer_bytes(&fields);
+    e2e_message_send(fd, MESSAGE_REQUEST, MESSAGE_FIELDS, VERB_LOGIN, 1, payload.data, payload.len);
+    e2e_message_expect(fd, MESSAGE_REPLY, 0, STATUS_OK, 1, "", 0);
+    buffer_clear(&fields);
+    buffer_pool_drain(&pool);
+}
+
+void e2e_subscribe(cport_os_handle fd, const char *topic)
+{
+    e2e_message_send(fd, MESSAGE_REQUEST, 0, VERB_SUBSCRIBE, 2, topic, strlen(topic));
+    e2e_message_expect(fd, MESSAGE_REPLY, 0, STATUS_OK, 2, "", 0);
+}
+
+void e2e_publish(cport_os_handle fd, uint32_t id, const char *topic, const void *data, size_t len)
+{
+    size_t topic_len = strlen(topic);
+    uint8_t *payload = malloc(1 + topic_len + len);
+    assert_non_null(payload);
+    payload[0] = (uint8_t)topic_len;
+    memcpy(payload + 1, topic, topic_len);
+    memcpy(payload + 1 + topic_len, data, len);
+    e2e_message_send(fd, MESSAGE_REQUEST, 0, VERB_PUBLISH, id, payload, 1 + topic_len + len);
+    free(payload);
+}
+
+char *e2e_packet_next(cport_os_handle fd)
+{
+    uint8_t head[PACKET_HEAD_BYTES];
+    e2e_recv(fd, head, sizeof(head));
+    size_t len = load_u32(head) - 4, text_len = load_u32(head + 4);
+    char *text = malloc(len + 1);
+    assert_non_null(text);
+    e2e_recv(fd, text, len);
+    text[text_len] = '\0';
+    return text;
+}
+
+void e2e_login(cport_os_handle fd, const char *user)
+{
+    char md5_text[MD5_HEX_BYTES + 1], text[256];
+    md5_hex(text_bytes(user), md5_text);
+    snprintf(text, sizeof(text), "[Request]\r\nCommand=Login\r\nUserName=%s\r\nPassword=%s", user,
+        md5_text);
+    e2e_packet_send(fd, text, "", 0);
+    e2e_packet_expect(fd, "[Response]\r\nCommand=Login\r\nCode=0", "", 0);
 }
 
 void e2e_packet_send(cport_os_handle fd, const char *text, const void *data, size_t len)

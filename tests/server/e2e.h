@@ -45,6 +45,9 @@ void e2e_join(struct e2e_server *server);
 /* A number in the last log line, as `name=7`. */
 unsigned long e2e_count(const struct e2e_server *server, const char *name);
 
+/* A users file with ann (admin) and bob, whose passwords are their names; its name. Gone with e2e_clean. */
+const char *e2e_users(void);
+
 cport_os_handle e2e_connect(const struct e2e_server *server, uint8_t preface);
 
 /* Everything or the test fails. */
@@ -61,7 +64,17 @@ void e2e_message_expect(cport_os_handle fd, uint8_t type, uint8_t flags, uint16_
 void e2e_echo(
     cport_os_handle fd, uint32_t id, const void *payload, size_t len); /* there and back */
 
-/* ---- Throughput ---- */
+/* The next frame, whatever it is; its payload, malloc'ed. */
+struct message e2e_message_next(cport_os_handle fd);
+void e2e_message_login(cport_os_handle fd, const char *user); /* whose password is the name */
+void e2e_subscribe(cport_os_handle fd, const char *topic);
+void e2e_publish(cport_os_handle fd, uint32_t id, const char *topic, const void *data, size_t len);
+
+/* ---- Command family ---- */
+
+/* A reply's text, to be freed; its data is dropped. */
+char *e2e_packet_next(cport_os_handle fd);
+void e2e_login(cport_os_handle fd, const char *user); /* whose password is the name */
 
 void e2e_packet_send(cport_os_handle fd, const char *command, const void *data, size_t len);
 void e2e_packet_expect(cport_os_handle fd, const char *reply, const void *data, size_t len);

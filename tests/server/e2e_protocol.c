@@ -15,7 +15,7 @@ static void echo_and_ping(void **state)
     e2e_echo(fd, 0xFFFFFFFFu, "", 0);
     e2e_message_send(fd, MESSAGE_PING, 0, 0, 3, "are you there", 13);
     e2e_message_expect(fd, MESSAGE_PONG, 0, 0, 3, "are you there", 13);
-    e2e_message_send(fd, MESSAGE_REQUEST, 0, 2, 4, "", 0);
+    e2e_message_send(fd, MESSAGE_REQUEST, 0, 77, 4, "", 0);
     e2e_message_expect(fd, MESSAGE_REPLY, 0, STATUS_UNKNOWN_VERB, 4, "", 0);
     e2e_echo(fd, 5, "still here", 10);
     net_close(fd);

@@ -2,6 +2,7 @@
  * What the flags of a Message promise, through the protocol itself. The frames were recorded from the libraries'
  * own tools. A build without one of the libraries must say so, and is held to that instead.
  */
+#include "check.h"
 #include "session.h"
 
 #define BYTES(literal) ((struct bytes){(const uint8_t *)(literal), sizeof(literal) - 1})
@@ -46,15 +47,19 @@ static struct message echo(struct session *session, uint8_t flags, struct bytes 
 
 static int open_session(void **state)
 {
+    static struct world world;
     static struct session session;
-    session_open(&session, &proto_message, FRAME_MAX);
+    world_open(&world, FRAME_MAX);
+    session_open(&session, &world, &proto_message);
     *state = &session;
     return 0;
 }
 
 static int close_session(void **state)
 {
-    session_close(*state);
+    struct session *session = *state;
+    session_close(session);
+    world_close(session->world);
     return 0;
 }
 

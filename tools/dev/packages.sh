@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034
 
 packages_build=(cmake ninja-build pkg-config gcc g++ libc6-dev liburing-dev libcmocka-dev libxxhash-dev libzstd-dev
-    libinih-dev libcurl4-openssl-dev libhwloc-dev)
+    libsodium-dev libinih-dev libcurl4-openssl-dev libhwloc-dev)
 packages_clang=(clang libclang-rt-dev)
 packages_check=(clang clang-format clang-tidy cppcheck shellcheck)
 packages_bench=(libuv1-dev libboost-dev libevent-dev libev-dev valgrind)
