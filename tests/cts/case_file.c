@@ -153,6 +153,7 @@ void s54_impossible_ranges_are_refused(void)
     char byte = 0;
     cport_op op = {0};
     cport_buf piece = {.base = &byte, .len = 1}, nowhere = {.base = NULL, .len = 1};
+    cport_buf many[CPORT_BUFS_MAX + 1] = {{0}};
     cport_port *port = cts_port_open();
     file_open(port, &f, 0);
     CHECK_EQ(cts_read(f.h, &op, &byte, 1, (uint64_t)INT64_MAX, 0), CPORT_EINVAL);
@@ -163,7 +164,7 @@ void s54_impossible_ranges_are_refused(void)
     CHECK_EQ(cts_write(f.h, &op, NULL, 1, 0, 0), CPORT_EINVAL);
     CHECK_EQ(cts_readv(f.h, &op, NULL, 1, 0, 0), CPORT_EINVAL);
     CHECK_EQ(cts_readv(f.h, &op, &piece, 0, 0, 0), CPORT_EINVAL);
-    CHECK_EQ(cts_writev(f.h, &op, &piece, CPORT_BUFS_MAX + 1, 0, 0), CPORT_EINVAL);
+    CHECK_EQ(cts_writev(f.h, &op, many, CPORT_BUFS_MAX + 1, 0, 0), CPORT_EINVAL);
     CHECK_EQ(cts_writev(f.h, &op, &nowhere, 1, 0, 0), CPORT_EINVAL);
     CHECK_EQ(cts_writev(f.h, &op, &piece, 1, (uint64_t)INT64_MAX, 0), CPORT_EINVAL);
     CHECK_EQ(cts_read(NULL, &op, &byte, 1, 0, 0), CPORT_EINVAL);

@@ -6,7 +6,7 @@ shift
 
 folder=$(mktemp -d)
 trap 'rm -r "$folder"' EXIT
-cd "$folder"
+cd "$folder" || exit
 for bytes in 0 1 262143 262144 262145 4194304 20000007; do
     head -c "$bytes" /dev/urandom >from
     "$@" from to # over what was there before, larger or not
