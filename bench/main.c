@@ -24,6 +24,7 @@ static int command_help(int argc, char **argv)
            "cport-bench file [options]          reads of a file at random: see its --help\n"
            "cport-bench instructions [options]  user-space instructions per echo, under callgrind\n"
            "cport-bench timer [options]         arming, cancelling and moving timers\n"
+           "cport-bench post [options]          packets from thread to thread\n"
            "cport-bench compare FILE...         one table from the JSON of several runs\n"
            "cport-bench peers                   the servers that can be measured\n\n%s",
         options_help);
@@ -39,6 +40,7 @@ static const struct {
     {"file", command_file},
     {"instructions", command_instructions},
     {"timer", command_timer},
+    {"post", command_post},
     {"compare", command_compare},
     {"peers", command_peers},
     {"help", command_help},
@@ -51,7 +53,7 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
     }
-    fprintf(
-        stderr, "usage: cport-bench echo|blocked|file|instructions|timer|compare|peers|help ...\n");
+    fprintf(stderr,
+        "usage: cport-bench echo|blocked|file|instructions|timer|post|compare|peers|help ...\n");
     return 2;
 }

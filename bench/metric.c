@@ -17,6 +17,10 @@ const struct metric_info metric_table[METRIC_COUNT] = {
     [METRIC_ARM] = {"arm_ns", "arm ns", 1, 1, 1},
     [METRIC_CANCEL] = {"cancel_ns", "cancel ns", 1, 1, 1},
     [METRIC_REARM] = {"rearm_ns", "re-arm ns", 1, 1, 1},
+    [METRIC_POST] = {"post_ns", "post ns", 1, 1, 1},
+    [METRIC_POST_CPU] = {"cpu_ns_per_post", "CPU ns/post", 1, 1, 1},
+    [METRIC_TURN_P50] = {"turn_p50_ns", "there and back p50 us", 1e-3, 2, 1},
+    [METRIC_TURN_P99] = {"turn_p99_ns", "p99 us", 1e-3, 2, 0},
 };
 
 static int compare_values(const void *a, const void *b)

@@ -1,5 +1,5 @@
 /*
- * What needs no client: timers. Each peer is a program that measures itself; it says "ready" as
+ * What needs no client: timers, and packets from thread to thread. Each peer is a program that measures itself; it says "ready" as
  * the servers do, then a line for each figure, the metric's key and its value, then "end". A round of one peer is one process, and
  * rounds are interleaved as those of the echo are.
  */
@@ -18,6 +18,18 @@ static const struct peer timer_peers[] = {
     {"libevent", "timer-libevent", NULL, true, false},
     {"libuv", "timer-libuv", NULL, true, false},
     {"asio", "timer-asio", NULL, true, false},
+    {NULL, NULL, NULL, false, false},
+};
+
+static const struct peer post_peers[] = {
+    {"cport-uring", "post-cport-uring", NULL, true, false},
+    {"cport-epoll", "post-cport-epoll", NULL, true, false},
+    {"cport-epoll-shared", "post-cport-epoll", "shared", true, false},
+    {"raw-eventfd", "post-raw", NULL, true, false},
+    {"mutex-condition", "post-mutex", NULL, true, false},
+    {"libuv", "post-libuv", NULL, true, false},
+    {"libevent", "post-libevent", NULL, true, false},
+    {"asio", "post-asio", NULL, true, false},
     {NULL, NULL, NULL, false, false},
 };
 
@@ -64,7 +76,7 @@ static int measure(const struct peer *peer, const char *how, int core, struct re
     return status;
 }
 
-/* how: the programs' second argument. */
+/* how: the programs' second argument; core -1: they choose. */
 static int run_subject(
     const struct options *o, const char *subject, const char *how, int core, struct report *report)
 {
@@ -110,6 +122,36 @@ int command_timer(int argc, char **argv)
     snprintf(subject, sizeof subject, "1 of %u timers", o.messages);
     snprintf(how, sizeof how, "%u", o.messages);
     int status = run_subject(&o, subject, how, o.server_core, &report);
+    report_free(&report);
+    return status == 0 ? 0 : 1;
+}
+
+/* "KIND,MESSAGES,CORE,CORE" */
+static int run_posts(const struct options *o, const char *kind, const char *subject,
+    unsigned messages, int from, int to, struct report *report)
+{
+    char how[64];
+    snprintf(how, sizeof how, "%s,%u,%d,%d", kind, messages, from, to);
+    return run_subject(o, subject, how, -1, report);
+}
+
+int command_post(int argc, char **argv)
+{
+    struct options o = {
+        .table = post_peers, .rounds = 5, .messages = 1000000, .server_core = 0, .client_core = 1};
+    struct report report;
+    if (options_parse(argc, argv, &o) != 0)
+        return 2;
+    begin(&o, "post", &report);
+    unsigned turns = o.messages / 20 + 1;
+    int status = run_posts(&o, "stream", "one producer, from core to core", o.messages,
+        o.client_core, o.server_core, &report);
+    if (status == 0)
+        status = run_posts(&o, "turns", "there and back, from core to core", turns, o.client_core,
+            o.server_core, &report);
+    if (status == 0)
+        status = run_posts(&o, "turns", "there and back, on one core", turns, o.server_core,
+            o.server_core, &report);
     report_free(&report);
     return status == 0 ? 0 : 1;
 }

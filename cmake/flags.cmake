@@ -2,7 +2,8 @@
 add_library(cport_flags INTERFACE)
 
 target_compile_options(cport_flags INTERFACE
-    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla
+    "$<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes;-Wmissing-prototypes>"
     $<$<BOOL:${CPORT_WERROR}>:-Werror>)
 target_include_directories(cport_flags INTERFACE
     "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/libcport" "${PROJECT_SOURCE_DIR}/backends")
