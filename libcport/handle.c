@@ -81,10 +81,21 @@ static void unordered_remove(struct cport_handle *h, struct op *op)
 static void give_back(struct cport_port *port, struct op *op)
 {
     op->bits &= (uint16_t)~OP_CAPTURED;
-    if (op->kind == OP_RECV_POOLED)
+    if (op->kind == OP_RECV_POOLED) {
         atomic_fetch_sub_explicit(&op->io.pool->receives, 1, memory_order_relaxed);
-    else
-        port_vec_free(port, op->kind == OP_CONNECT ? op->connect.address : op->io.vec);
+        return;
+    }
+    /* release: pairs with the acquire of whoever closes the file. */
+    if (op->kind == OP_SENDFILE)
+        atomic_fetch_sub_explicit(&op->io.vec->passage.file->passages, 1, memory_order_release);
+    port_vec_free(port, op->kind == OP_CONNECT ? op->connect.address : op->io.vec);
+}
+
+/* Whether sendfiles, perhaps of other ports, read the file. */
+static bool is_read(const struct cport_handle *h)
+{
+    return atomic_load_explicit(
+               &((struct cport_handle *)(uintptr_t)h)->passages, memory_order_acquire) != 0;
 }
 
 static inline void op_release(struct cport_port *port, struct op *op)
@@ -454,6 +465,8 @@ int cport_close(cport_handle *h, cport_op *public_op, uint32_t flags)
         r = CPORT_EALREADY;
     else if (h->state == HANDLE_BORROWED && flags)
         r = CPORT_EINVAL; /* the connection is not ours to reset */
+    else if (is_read(h))
+        r = CPORT_EBUSY;
     if (r < 0) {
         handle_unlock(h);
         return r;
@@ -548,7 +561,7 @@ int cport_detach(cport_handle *h, cport_os_handle *ret_fd)
         r = CPORT_EALREADY;
     else if (h->state == HANDLE_BORROWED)
         r = CPORT_EINVAL;
-    else if (h->pending || port_has_ready(port, h))
+    else if (h->pending || is_read(h) || port_has_ready(port, h))
         r = CPORT_EBUSY;
     else
         r = port->backend->detach(h);

@@ -40,8 +40,9 @@ struct cport_handle {
     struct dir wr;           /* connect, send, shutdown */
     struct op *unordered;    /* polls, file operations, sends that linger; all OP_STARTED */
     struct op *close_op;
-    struct lock lock; /* kept from one life to the next: a late reader may still hold it */
-    uint32_t pending; /* accepted operations that are not final, without the close */
+    struct lock lock;          /* kept from one life to the next: a late reader may still hold it */
+    uint32_t pending;          /* accepted operations that are not final, without the close */
+    _Atomic uint32_t passages; /* a file's: sendfiles of any port that read it */
     _Atomic uint32_t
         queued; /* engine's: events in the kernel's own queue; kept across lives, since they outlive the handle */
     uint8_t state;

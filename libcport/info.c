@@ -10,7 +10,7 @@
 /* What the library does where the kernel does not. */
 #define CAPS_ALWAYS                                                                                \
     (CPORT_CAP_MULTISHOT_ACCEPT | CPORT_CAP_MULTISHOT_RECV | CPORT_CAP_BUFFER_RINGS |              \
-        CPORT_CAP_FILES)
+        CPORT_CAP_FILES | CPORT_CAP_SENDFILE)
 
 int cport_port_get_info(cport_port *port, cport_port_info *ret_info)
 {

@@ -170,6 +170,59 @@ int cport_sendv(
     return r < 0 ? r : submit_pieces(h, &h->wr, op, bufs, count);
 }
 
+/* Whether all of it can be counted, and addressed by the kernels, which do so in signed 64 bits. */
+static bool passage_ok(uint64_t offset, uint64_t len, const cport_headtail *ht)
+{
+    if (offset > INT64_MAX || len > INT64_MAX - offset || (!ht->head && ht->head_len) ||
+        (!ht->tail && ht->tail_len))
+        return false;
+    uint64_t room = SIZE_MAX / 2;
+    if (ht->head_len > room || ht->tail_len > room - ht->head_len)
+        return false;
+    return len <= room - ht->head_len - ht->tail_len;
+}
+
+/* The bytes from offset to the end. */
+static int rest_of_file(const cport_handle *file, uint64_t offset, uint64_t *ret_len)
+{
+    uint64_t size;
+    int r = os_file_size(file->fd, &size);
+    if (r == 0)
+        *ret_len = size > offset ? size - offset : 0;
+    return r;
+}
+
+int cport_sendfile(cport_handle *h, cport_op *public_op, cport_handle *file, uint64_t offset,
+    uint64_t len, const cport_headtail *headtail, uint32_t flags)
+{
+    struct op *op = op_of(public_op);
+    const cport_headtail ht = headtail ? *headtail : (cport_headtail){0};
+    if (!file || file->state != HANDLE_FILE)
+        return CPORT_EINVAL;
+    int r = op_begin(h, op, OP_SENDFILE, flags, CPORT_INLINE_OK);
+    if (r == 0 && len == 0 && offset <= INT64_MAX)
+        r = rest_of_file(file, offset, &len);
+    if (r == 0 && !passage_ok(offset, len, &ht))
+        r = CPORT_EINVAL;
+    if (r < 0)
+        return r;
+    struct vec *vec = port_vec(h->port);
+    if (!vec)
+        return CPORT_ENOMEM;
+    vec->passage = (struct passage){.head = ht.head,
+        .head_left = ht.head_len,
+        .file = file,
+        .offset = offset,
+        .left = len,
+        .tail = ht.tail,
+        .tail_left = ht.tail_len};
+    atomic_fetch_add_explicit(&file->passages, 1, memory_order_relaxed);
+    op->io.vec = vec;
+    op->io.len = ht.head_len + (size_t)len + ht.tail_len;
+    op->bits |= OP_CAPTURED;
+    return handle_submit(h, &h->wr, op);
+}
+
 int cport_shutdown(cport_handle *h, cport_op *public_op, int how)
 {
     struct op *op = op_of(public_op);

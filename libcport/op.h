@@ -40,6 +40,7 @@ enum op_kind {
     OP_CONNECT,
     OP_SEND,
     OP_SENDV,
+    OP_SENDFILE,
     OP_SHUTDOWN,
     OP_POLL, /* from here to OP_SYNC: in no direction, any number at once */
     OP_READ, /* from here to OP_SYNC: on a file */

@@ -8,8 +8,7 @@
 
 #include "epoll.h"
 
-/* accept and connect heed the descriptor's mode, unlike send and recv, which take MSG_DONTWAIT. */
-static int set_nonblocking(struct cport_handle *h)
+int epoll_set_nonblocking(struct cport_handle *h)
 {
     if (h->engine_bits & NONBLOCKING)
         return 0;
@@ -33,7 +32,7 @@ static int accept_error(struct op *op, int error)
 int epoll_try_accept(struct op *op)
 {
     struct cport_handle *h = op->handle;
-    int error = set_nonblocking(h);
+    int error = epoll_set_nonblocking(h);
     if (error)
         return failed(op, error);
     for (;;) {
@@ -76,7 +75,7 @@ int epoll_try_connect(struct op *op)
     struct cport_handle *h = op->handle;
     if (op->engine[0] == CONNECT_STARTED)
         return try_connected(op);
-    int error = set_nonblocking(h);
+    int error = epoll_set_nonblocking(h);
     if (error)
         return failed(op, error);
     /* What the unconnected socket has told so far (EPOLLHUP) is no news of the connection. */

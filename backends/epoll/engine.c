@@ -159,29 +159,8 @@ static void listed_remove(struct cport_handle *h)
     listed_unlock(h->port);
 }
 
-/* How an operation is attempted, and the readiness without which that is in vain. */
-static const struct kind {
-    int (*attempt)(struct op *op);
-    uint8_t needs;
-} kinds[] = {
-    [OP_ACCEPT] = {epoll_try_accept, RD_READY},
-    [OP_RECV] = {epoll_try_recv, RD_READY},
-    [OP_RECVV] = {epoll_try_recv, RD_READY},
-    [OP_RECV_POOLED] = {epoll_try_recv_pooled, RD_READY},
-    [OP_CONNECT] = {epoll_try_connect, 0},
-    [OP_SEND] = {epoll_try_send, WR_READY},
-    [OP_SENDV] = {epoll_try_send, WR_READY},
-    [OP_SHUTDOWN] = {epoll_try_shutdown, 0},
-    [OP_POLL] = {epoll_try_poll, 0},
-    [OP_READ] = {epoll_start_read, 0},
-    [OP_READV] = {epoll_start_read, 0},
-    [OP_WRITE] = {epoll_start_file, 0},
-    [OP_WRITEV] = {epoll_start_file, 0},
-    [OP_SYNC] = {epoll_start_file, 0},
-};
-
-/* The events of a multishot op need room in a harvest: that is for poll to do. */
-static int start_multishot(struct cport_handle *h)
+/* Goes on in poll: the events of a multishot op need room in a harvest, and a long file is sent turn by turn. */
+static int start_listed(struct cport_handle *h)
 {
     listed_add(h);
     port_lock(h->port);
@@ -190,13 +169,42 @@ static int start_multishot(struct cport_handle *h)
     return START_PENDING;
 }
 
+static int start_sendfile(struct op *op)
+{
+    int r = epoll_try_sendfile(op);
+    return r == TRY_LATER ? start_listed(op->handle) : r;
+}
+
+/* How an operation is attempted, the first time and later, and the readiness without which that is in vain. */
+static const struct kind {
+    int (*start)(struct op *op);
+    int (*attempt)(struct op *op);
+    uint8_t needs;
+} kinds[] = {
+    [OP_ACCEPT] = {epoll_try_accept, epoll_try_accept, RD_READY},
+    [OP_RECV] = {epoll_try_recv, epoll_try_recv, RD_READY},
+    [OP_RECVV] = {epoll_try_recv, epoll_try_recv, RD_READY},
+    [OP_RECV_POOLED] = {epoll_try_recv_pooled, epoll_try_recv_pooled, RD_READY},
+    [OP_CONNECT] = {epoll_try_connect, epoll_try_connect, 0},
+    [OP_SEND] = {epoll_try_send, epoll_try_send, WR_READY},
+    [OP_SENDV] = {epoll_try_send, epoll_try_send, WR_READY},
+    [OP_SENDFILE] = {start_sendfile, epoll_try_sendfile, WR_READY},
+    [OP_SHUTDOWN] = {epoll_try_shutdown, epoll_try_shutdown, 0},
+    [OP_POLL] = {epoll_try_poll, epoll_try_poll, 0},
+    [OP_READ] = {epoll_start_read, epoll_start_read, 0},
+    [OP_READV] = {epoll_start_read, epoll_start_read, 0},
+    [OP_WRITE] = {epoll_start_file, epoll_start_file, 0},
+    [OP_WRITEV] = {epoll_start_file, epoll_start_file, 0},
+    [OP_SYNC] = {epoll_start_file, epoll_start_file, 0},
+};
+
 static int start(struct op *op)
 {
     struct cport_handle *h = op->handle;
     const struct kind *kind = &kinds[op->kind];
     if ((h->engine_bits & kind->needs) != kind->needs)
         return START_PENDING;
-    return op_is_multishot(op) ? start_multishot(h) : kind->attempt(op);
+    return op_is_multishot(op) ? start_listed(h) : kind->start(op);
 }
 
 static int cancel(struct op *op)
@@ -269,6 +277,10 @@ static void progress(struct cport_handle *h, struct harvest *out)
             handle_op_more(op, op->result, op->event_flags, op->aux, out);
         else if (r == TRY_STARVED)
             handle_accept_starved(op, (int)op->result, op->aux, out);
+        else if (r == TRY_LATER) {
+            listed_add(h);
+            return;
+        }
     }
 }
 

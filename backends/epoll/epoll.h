@@ -39,20 +39,25 @@ struct epoll_engine {
 
 /* Each tries op, the head of its direction, or a poll. START_PENDING: nothing to be had yet, and the edge will tell; START_DONE: as
  * in backend->start; TRY_MORE: a multishot op has something in op->result, ->event_flags and ->aux, and stays; TRY_STARVED: a
- * multishot accept met error op->result. */
+ * multishot accept met error op->result; TRY_LATER: it has done what it may at once, and poll shall go on with it. */
 #define TRY_MORE    2
 #define TRY_STARVED 3
+#define TRY_LATER   4
 int epoll_try_accept(struct op *op);
 int epoll_try_connect(struct op *op);
 int epoll_try_recv(struct op *op); /* plain and vectored */
 int epoll_try_recv_pooled(struct op *op);
 int epoll_try_send(struct op *op); /* plain and vectored */
+int epoll_try_sendfile(struct op *op);
 int epoll_try_shutdown(struct op *op);
 int epoll_try_poll(struct op *op);
 
 /* file.c. The same for operations on files; also an error, if no thread is to be had for them. */
 int epoll_start_read(struct op *op);
 int epoll_start_file(struct op *op);
+
+/* For the calls that heed the descriptor's mode, unlike send and recv, which take MSG_DONTWAIT. 0, or an errno. */
+int epoll_set_nonblocking(struct cport_handle *h);
 
 static inline void clear_bits(struct cport_handle *h, unsigned bits)
 {

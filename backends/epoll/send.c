@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "epoll.h"
+#include "sendfile.h"
 
 static ssize_t send_some(struct op *op)
 {
@@ -35,6 +36,17 @@ int epoll_try_send(struct op *op)
             return failed(op, errno);
         }
     }
+}
+
+int epoll_try_sendfile(struct op *op)
+{
+    int error = epoll_set_nonblocking(op->handle);
+    if (error)
+        return failed(op, error);
+    int r = sendfile_turn(op);
+    if (r == TURN_OVER)
+        return TRY_LATER;
+    return r == START_PENDING ? wait_writable(op) : r;
 }
 
 int epoll_try_shutdown(struct op *op)

@@ -270,6 +270,8 @@ static void complete_ready(struct uring *u, struct op *op, int res, struct harve
         op_fail(u, op, -res, out);
     else if (op->kind == OP_RECV_POOLED)
         complete_pooled_ready(u, op, out);
+    else if (op->kind == OP_SENDFILE)
+        uring_sendfile_ready(u, op, out);
     else
         op_end(u, op, op->kind == OP_POLL ? mask_of((unsigned)res, op->poll_mask) : 0, out);
 }
@@ -310,6 +312,7 @@ static void complete_op(
         handle_closed(op->handle, out); /* whatever the result: the descriptor is gone */
         break;
     case OP_NONE:
+    case OP_SENDFILE:
     case OP_SHUTDOWN:
     case OP_POLL:
     case OP_TIMER:

@@ -167,6 +167,9 @@ static void sqe_fill(struct io_uring_sqe *sqe, struct op *op)
         if (is_zero_copy(op))
             zero_copy_sqe(sqe, op);
         break;
+    case OP_SENDFILE:
+        sqe_ready(sqe, op, POLLOUT);
+        break;
     case OP_POLL:
         sqe_ready(sqe, op, events_of(op->poll_mask));
         break;
@@ -265,6 +268,8 @@ CPORT_COLD static int start_slowly(struct op *op)
     if (is_job(op))
         return offload_run(op->handle->port, op, &file_job);
     scratch_of(op)->state = 0;
+    if (op->kind == OP_SENDFILE)
+        return uring_sendfile_start(op);
     if (is_zero_copy(op))
         zero_copy_begin(op);
     op_queue(op->handle->port->engine, op);

@@ -9,8 +9,8 @@
  * open.
  *
  * Files: ring.c opens the ring and enters the kernel, trial.c tries what it can do, submit.c turns ops into requests, complete.c completions into events,
- * pool.c holds the buffer rings, memory.c the pinned memory, zero_copy.c sends from the caller's memory, engine.c is the vtable. For
- * shared ports: shared.c the vtable, iothread.c the thread.
+ * pool.c holds the buffer rings, memory.c the pinned memory, zero_copy.c sends from the caller's memory, sendfile.c files, engine.c is
+ * the vtable. For shared ports: shared.c the vtable, iothread.c the thread.
  */
 #ifndef CPORT_URING_H
 #define CPORT_URING_H
@@ -205,6 +205,11 @@ static inline struct op *op_of_data(uint64_t user_data)
 int uring_attach(struct cport_handle *h);
 /* shared.c: the engine of shared ports; sets port->backend to it. */
 int shared_open(struct cport_port *port, char *reason, size_t reason_size);
+
+/* sendfile.c */
+int uring_sendfile_start(struct op *op);
+/* The socket takes more. */
+void uring_sendfile_ready(struct uring *u, struct op *op, struct harvest *out);
 
 /* zero_copy.c */
 static inline bool is_zero_copy(const struct op *op)

@@ -40,6 +40,14 @@ struct ending ending_of_stream(const struct cport_handle *h)
     return ending_of_error(reset ? WSAECONNRESET : 0);
 }
 
+void send_fail(struct op *op, struct ending ending)
+{
+    bool reset = ending.code == CPORT_ECONNRESET || ending.code == CPORT_ECONNABORTED;
+    if (reset && !(op->bits & OP_CANCELLED))
+        ending.code = op->handle->engine_bits & HANDLE_TOLD ? CPORT_EPIPE : CPORT_ECONNRESET;
+    op_fail(op, ending);
+}
+
 void op_fail(struct op *op, struct ending ending)
 {
     bool aborted = ending.code == CPORT_ECONNABORTED || ending.code == CPORT_EINVAL;

@@ -55,6 +55,7 @@ static int load_extensions(set_information_file_fn set)
 {
     const GUID accept_ex = WSAID_ACCEPTEX;
     const GUID connect_ex = WSAID_CONNECTEX;
+    const GUID transmit_file = WSAID_TRANSMITFILE;
     int r = os_socket_start();
     if (r < 0)
         return r;
@@ -65,6 +66,8 @@ static int load_extensions(set_information_file_fn set)
     r = find_extension(s, accept_ex, &loaded.accept_ex, sizeof(loaded.accept_ex));
     if (r == 0)
         r = find_extension(s, connect_ex, &loaded.connect_ex, sizeof(loaded.connect_ex));
+    if (r == 0)
+        r = find_extension(s, transmit_file, &loaded.transmit_file, sizeof(loaded.transmit_file));
     if (r == 0 && set && try_moving((SOCKET)s, set))
         loaded.set_information_file = set;
     cport_socket_close(s);

@@ -36,6 +36,7 @@ struct functions {
         post_packet; /* always there; by pointer for tests of what happens when it fails */
     LPFN_ACCEPTEX accept_ex;
     LPFN_CONNECTEX connect_ex;
+    LPFN_TRANSMITFILE transmit_file;
     device_io_control_fn device_io_control;
     query_information_file_fn query_information_file; /* may be NULL, as may the rest */
     set_information_file_fn set_information_file; /* there only if sockets can leave their port */

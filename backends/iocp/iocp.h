@@ -92,6 +92,8 @@ bool ending_of_call(
 struct ending ending_of_stream(const struct cport_handle *h);
 /* Sets the op's result and aux from the error, which is CPORT_ECANCELED if the op's end was asked for. */
 void op_fail(struct op *op, struct ending ending);
+/* The same of whatever sends: what a broken connection is called depends on what the caller knows of it already. */
+void send_fail(struct op *op, struct ending ending);
 
 /* loan.c. Somebody else's socket joins the port without being on it. probe_of: the file through which h is polled. */
 int loan_attach(struct cport_handle *h);
@@ -130,6 +132,8 @@ void clock_rang(struct cport_port *port, ULONG_PTR key);
 /* Each start answers like backend->start; each ended gets the packet of a call, and has room for one event. */
 int transfer_start(struct op *op);
 void transfer_ended(struct op *op, struct harvest *out);
+int transmit_start(struct op *op);
+void transmit_ended(struct op *op, struct harvest *out);
 int pooled_start(struct op *op);
 void pooled_ended(struct op *op, struct harvest *out);
 int connect_start(struct op *op);

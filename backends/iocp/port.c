@@ -11,7 +11,7 @@ static int iocp_open(struct cport_port *port, char *reason, size_t reason_size)
     int r = functions_load();
     if (r < 0) {
         if (r == CPORT_ENOTSUP)
-            snprintf(reason, reason_size, "Winsock has no AcceptEx or ConnectEx");
+            snprintf(reason, reason_size, "Winsock has no AcceptEx, ConnectEx or TransmitFile");
         return r;
     }
     struct iocp *iocp = port_alloc(port, sizeof(*iocp), _Alignof(struct iocp));
@@ -28,7 +28,8 @@ static int iocp_open(struct cport_port *port, char *reason, size_t reason_size)
     port->engine = iocp;
     clock_open(port);
     list_init(&iocp->lookups);
-    port->caps = CPORT_CAP_FILES | (port->allow_caps & CPORT_CAP_SKIP_ON_SUCCESS);
+    port->caps =
+        CPORT_CAP_FILES | CPORT_CAP_SENDFILE | (port->allow_caps & CPORT_CAP_SKIP_ON_SUCCESS);
     if (functions()->set_information_file)
         port->caps |= port->allow_caps & CPORT_CAP_DETACH;
     if (functions()->get_addr_info)
@@ -111,6 +112,8 @@ static int iocp_start(struct op *op)
         return connect_start(op);
     case OP_RECV_POOLED:
         return pooled_start(op);
+    case OP_SENDFILE:
+        return transmit_start(op);
     case OP_SHUTDOWN:
         return shutdown_start(op);
     case OP_POLL:

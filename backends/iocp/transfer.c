@@ -86,14 +86,9 @@ static bool recv_took(struct op *op, const struct ending *e)
 /* The same on a send. */
 static bool send_took(struct op *op, const struct ending *e)
 {
-    struct cport_handle *h = op->handle;
     op->result = (int64_t)op->transferred;
     if (e->code < 0) {
-        struct ending end = *e;
-        bool reset = end.code == CPORT_ECONNRESET || end.code == CPORT_ECONNABORTED;
-        if (reset && !(op->bits & OP_CANCELLED))
-            end.code = h->engine_bits & HANDLE_TOLD ? CPORT_EPIPE : CPORT_ECONNRESET;
-        op_fail(op, end);
+        send_fail(op, *e);
     } else if (op->transferred < op->io.len) {
         if (e->bytes && !(op->bits & OP_CANCELLED))
             return false;

@@ -100,6 +100,9 @@ static void handle_ended(struct cport_handle *h, OVERLAPPED *overlapped, struct 
         case OP_WRITEV:
             file_ended(op, out);
             break;
+        case OP_SENDFILE:
+            transmit_ended(op, out);
+            break;
         default:
             transfer_ended(op, out);
         }

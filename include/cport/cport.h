@@ -175,6 +175,7 @@ CPORT_API const char *cport_version(void);
 #define CPORT_CAP_PINNED_MEMORY    ((uint64_t)1 << 15) /* cport_memory_pin: native only */
 #define CPORT_CAP_DETACH           ((uint64_t)1 << 18) /* cport_detach: connections can move on */
 #define CPORT_CAP_ZERO_COPY        ((uint64_t)1 << 19) /* CPORT_ZERO_COPY is more than a wish */
+#define CPORT_CAP_SENDFILE         ((uint64_t)1 << 20) /* else the port's thread hands piece by piece */
 #define CPORT_CAP_NATIVE_RESOLVE   ((uint64_t)1 << 24) /* cport_resolve: native only; else threads */
 #define CPORT_CAP_HANDOVER         ((uint64_t)1 << 32) /* a handler that blocks frees its slot unasked */
 #define CPORT_CAP_NONE             ((uint64_t)1 << 63) /* in allow_caps: no optional capability at all */
@@ -305,7 +306,8 @@ CPORT_API int cport_attach(
  * delivered, then end-of-stream. CPORT_ABORT resets the connection. Unread received bytes make any close a reset,
  * on every system: read to the end first. A file is closed after the last operation on it, and CPORT_ABORT is nothing to it.
  * Thread: owner, or any. Blocks: no. Flags: CPORT_ABORT.
- * Returns: 0; CPORT_EALREADY being closed; CPORT_EINVAL; CPORT_EBUSY the op is in flight; CPORT_EWRONGTHREAD.
+ * Returns: 0; CPORT_EALREADY being closed; CPORT_EINVAL; CPORT_EBUSY the op is in flight, or a cport_sendfile, perhaps of
+ * another port, reads this file; CPORT_EWRONGTHREAD.
  * Since: 0.1. */
 CPORT_API int cport_close(cport_handle *h, cport_op *op, uint32_t flags);
 
@@ -398,6 +400,25 @@ CPORT_API int cport_send(
     cport_handle *h, cport_op *op, const void *data, size_t len, uint32_t flags);
 CPORT_API int cport_sendv(
     cport_handle *h, cport_op *op, const cport_buf *bufs, unsigned count, uint32_t flags);
+
+/* What cport_sendfile sends around the file. Memory that stays until the event; either may be NULL with 0. */
+typedef struct cport_headtail {
+    const void *head;
+    size_t head_len;
+    const void *tail;
+    size_t tail_len;
+} cport_headtail;
+
+/* cport_sendfile: sends a head, len bytes of the file from offset on, and a tail, as one send: in order with the others of the
+ * socket, and without the file's bytes passing through this process. len 0: to the end, as it is at the call. result = all bytes
+ * sent, or an error, and cport_op_transferred tells how many went out before it. A file that has become too short is CPORT_EIO
+ * with aux 0. headtail may be NULL; the struct is copied. The file is a handle of this or of any other port and may be
+ * sent by any number of operations at once; until their events it cannot be closed (CPORT_EBUSY). What of it is not in
+ * memory yet is read from the disk by the thread that waits at the port, on Windows by the system.
+ * Returns further: CPORT_EINVAL not a file, or more than SIZE_MAX / 2 bytes; CPORT_ENOTSUP not with this system's sockets.
+ * Flags: CPORT_INLINE_OK. */
+CPORT_API int cport_sendfile(cport_handle *socket, cport_op *op, cport_handle *file,
+    uint64_t offset, uint64_t len, const cport_headtail *headtail, uint32_t flags);
 
 #define CPORT_SHUT_RECV 0x1
 #define CPORT_SHUT_SEND 0x2

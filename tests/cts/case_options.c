@@ -141,7 +141,7 @@ void the_environment_steers_auto_alone(void)
 void info_tells_what_was_opened(void)
 {
     const uint64_t always = CPORT_CAP_MULTISHOT_ACCEPT | CPORT_CAP_MULTISHOT_RECV |
-                            CPORT_CAP_BUFFER_RINGS | CPORT_CAP_FILES;
+                            CPORT_CAP_BUFFER_RINGS | CPORT_CAP_FILES | CPORT_CAP_SENDFILE;
     const cts_config *config = cts_config_now();
     cport_port_info info = {.size = sizeof info};
     cts_pair pair;

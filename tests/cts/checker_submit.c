@@ -134,6 +134,25 @@ int cts_sendv(cport_handle *h, cport_op *op, const cport_buf *bufs, unsigned cou
     SUBMIT(op, plan, cport_sendv(h, op, bufs, count, flags));
 }
 
+/* What a sendfile to the end will send of the file. */
+static uint64_t rest_of_file(const cport_handle *file, uint64_t offset)
+{
+    uint64_t size = 0;
+    if (file != NULL)
+        (void)cport_file_size(cport_handle_fd(file), &size);
+    return size > offset ? size - offset : 0;
+}
+
+int cts_sendfile(cport_handle *socket, cport_op *op, cport_handle *file, uint64_t offset,
+    uint64_t len, const cport_headtail *headtail, uint32_t flags)
+{
+    submit_plan plan = {.kind = KIND_SEND, .handle = socket};
+    plan.len = (size_t)(len != 0 ? len : rest_of_file(file, offset));
+    if (headtail != NULL)
+        plan.len += headtail->head_len + headtail->tail_len;
+    SUBMIT(op, plan, cport_sendfile(socket, op, file, offset, len, headtail, flags));
+}
+
 int cts_shutdown(cport_handle *h, cport_op *op, int how)
 {
     submit_plan plan = {.kind = KIND_SHUTDOWN, .handle = h};

@@ -59,6 +59,9 @@ void io_table_fill(void);
 void io_table_free(unsigned n);
 void io_table_empty(void);
 void io_table_restore(void);
+/* Not on Windows either: between the two the calling thread is interrupted by a signal all the time. End tells how often. */
+void io_storm_begin(void);
+unsigned io_storm_end(void);
 
 /* ---- Peers ---- */
 

@@ -5,8 +5,11 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 void io_sock_timeouts(cport_os_handle s, int ms)
@@ -67,4 +70,38 @@ void io_table_restore(void)
 {
     CHECK_EQ(held_count, 0);
     CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit_before), 0);
+}
+
+/* ---- Signals ---- */
+
+#define STORM_SIGNAL SIGUSR1
+#define STORM_NS     100000
+
+static atomic_uint storm_count;
+static timer_t storm_timer;
+static struct sigaction storm_before;
+
+static void on_storm(int number)
+{
+    (void)number;
+    atomic_fetch_add(&storm_count, 1);
+}
+
+/* Without SA_RESTART: calls that wait return EINTR. Of this thread alone: the peers are no part of the test. */
+void io_storm_begin(void)
+{
+    struct sigaction action = {.sa_handler = on_storm};
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = STORM_SIGNAL};
+    const struct itimerspec period = {{0, STORM_NS}, {0, STORM_NS}};
+    event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+    CHECK_EQ(sigaction(STORM_SIGNAL, &action, &storm_before), 0);
+    CHECK_EQ(timer_create(CLOCK_MONOTONIC, &event, &storm_timer), 0);
+    CHECK_EQ(timer_settime(storm_timer, 0, &period, NULL), 0);
+}
+
+unsigned io_storm_end(void)
+{
+    CHECK_EQ(timer_delete(storm_timer), 0);
+    CHECK_EQ(sigaction(STORM_SIGNAL, &storm_before, NULL), 0);
+    return atomic_load(&storm_count);
 }

@@ -42,3 +42,13 @@ void io_table_restore(void)
 {
     CHECK(has_table);
 }
+
+void io_storm_begin(void)
+{
+    CHECK(has_table);
+}
+
+unsigned io_storm_end(void)
+{
+    return 0;
+}

@@ -1,0 +1,147 @@
+/*
+ * transmit.c: files to sockets.
+ */
+#include "functions.h"
+
+/* TransmitFile counts in 31 bits, head and tail included; and Wine does nothing else meanwhile, if the peer is fast. Memory
+ * beyond a page or two gains nothing by riding along. */
+#define FILE_MOST          ((uint64_t)1 << 26)
+#define MEMORY_MOST        ((size_t)1 << 20)
+
+#define END_OF_FILE_STATUS 0xC0000011u
+
+static bool rides(size_t len)
+{
+    return len != 0 && len <= MEMORY_MOST;
+}
+
+/* The next of what lies in memory, alone. */
+static bool ask_memory(struct op *op, const char *from, size_t left, struct ending *ret_ending)
+{
+    OVERLAPPED *overlapped = overlapped_of(op);
+    WSABUF buf = {(ULONG)(left < FILE_MOST ? left : FILE_MOST), (char *)(uintptr_t)from};
+    *overlapped = (OVERLAPPED){0};
+    int r = WSASend((SOCKET)op->handle->fd, &buf, 1, NULL, 0, overlapped, NULL);
+    return ending_of_call(op->handle, r == 0, overlapped, ret_ending);
+}
+
+/* The next `bytes` of the file, and of the memory around it what rides along. */
+static bool ask_file(struct op *op, uint64_t bytes, struct ending *ret_ending)
+{
+    const struct passage *p = &op->io.vec->passage;
+    TRANSMIT_FILE_BUFFERS *around = (TRANSMIT_FILE_BUFFERS *)(void *)op->io.vec->engine;
+    _Static_assert(sizeof(*around) <= sizeof(op->io.vec->engine), "it fits the engine's part");
+    *around = (TRANSMIT_FILE_BUFFERS){0};
+    if (rides(p->head_left)) {
+        around->Head = (void *)(uintptr_t)p->head;
+        around->HeadLength = (DWORD)p->head_left;
+    }
+    if (bytes == p->left && rides(p->tail_left)) {
+        around->Tail = (void *)(uintptr_t)p->tail;
+        around->TailLength = (DWORD)p->tail_left;
+    }
+    OVERLAPPED *overlapped = overlapped_of(op);
+    *overlapped = (OVERLAPPED){0};
+    overlapped->Offset = (DWORD)p->offset;
+    overlapped->OffsetHigh = (DWORD)(p->offset >> 32);
+    BOOL ok = functions()->transmit_file(
+        (SOCKET)op->handle->fd, file_of(p->file), (DWORD)bytes, 0, overlapped, around, 0);
+    return ending_of_call(op->handle, ok, overlapped, ret_ending);
+}
+
+/* How much of the file the next call shall send: no more than there is. 0: less is there than there was. */
+static int bytes_there(const struct passage *p, uint64_t *ret_bytes)
+{
+    uint64_t size;
+    int r = os_file_size(p->file->fd, &size);
+    uint64_t most = p->left < FILE_MOST ? p->left : FILE_MOST;
+    uint64_t there = r == 0 && size > p->offset ? size - p->offset : 0;
+    *ret_bytes = there < most ? there : most;
+    return r;
+}
+
+static void too_short(struct op *op)
+{
+    op->result = CPORT_EIO;
+    op->aux = 0;
+}
+
+/* True: the call has ended, or was not made, and *ret_ending tells how; a file that is too short ends with 0 bytes. */
+static bool ask(struct op *op, struct ending *ret_ending)
+{
+    const struct passage *p = &op->io.vec->passage;
+    if (p->head_left && (p->left == 0 || !rides(p->head_left)))
+        return ask_memory(op, p->head, p->head_left, ret_ending);
+    if (p->left == 0)
+        return ask_memory(op, p->tail, p->tail_left, ret_ending);
+    uint64_t bytes;
+    *ret_ending = (struct ending){.code = bytes_there(p, &bytes)};
+    return ret_ending->code < 0 || bytes == 0 || ask_file(op, bytes, ret_ending);
+}
+
+static size_t take(size_t *bytes, size_t left)
+{
+    size_t n = *bytes < left ? *bytes : left;
+    *bytes -= n;
+    return n;
+}
+
+static void advance(struct op *op, size_t bytes)
+{
+    struct passage *p = &op->io.vec->passage;
+    op->transferred += bytes;
+    size_t n = take(&bytes, p->head_left);
+    p->head += n;
+    p->head_left -= n;
+    n = take(&bytes, (size_t)p->left);
+    p->offset += n;
+    p->left -= n;
+    n = take(&bytes, p->tail_left);
+    p->tail += n;
+    p->tail_left -= n;
+}
+
+/* True: the op has ended. */
+static bool took(struct op *op, struct ending e)
+{
+    advance(op, e.bytes);
+    /* Unlike a send, this call may find that there is no connection where there is none any more. */
+    if (e.code == CPORT_ENOTCONN && (op->handle->engine_bits & HANDLE_TOLD))
+        e.code = CPORT_ECONNRESET;
+    bool all = op->transferred == op->io.len;
+    op->result = all ? (int64_t)op->transferred : CPORT_ECANCELED;
+    if (e.raw == END_OF_FILE_STATUS || e.raw == ERROR_HANDLE_EOF)
+        too_short(op);
+    else if (e.code < 0)
+        send_fail(op, e);
+    else if (!all && !(op->bits & OP_CANCELLED) && e.bytes == 0)
+        too_short(op);
+    else
+        return all || (op->bits & OP_CANCELLED);
+    return true;
+}
+
+static int run(struct op *op)
+{
+    struct ending e;
+    if (op->io.len == 0) {
+        op->result = 0;
+        return START_DONE;
+    }
+    do {
+        if (!ask(op, &e))
+            return START_PENDING;
+    } while (!took(op, e));
+    return START_DONE;
+}
+
+int transmit_start(struct op *op)
+{
+    return run(op);
+}
+
+void transmit_ended(struct op *op, struct harvest *out)
+{
+    if (took(op, ending_of_packet(overlapped_of(op))) || run(op) == START_DONE)
+        handle_op_final(op, op->result, out);
+}
