@@ -3,6 +3,7 @@
  */
 #include "plan.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,19 +43,21 @@ static bool plan_add(struct plan *plan, hwloc_const_bitmap_t cpuset)
     return true;
 }
 
-/* Adds a piece of the machine, cut at the fences. */
+/* Adds a piece of the machine, cut at the fences; what lies in none of them is a part too. */
 static bool add_piece(
     struct plan *plan, const struct plan_request *request, hwloc_const_bitmap_t piece)
 {
-    if (request->fence_count == 0)
-        return plan_add(plan, piece);
-    hwloc_bitmap_t part = hwloc_bitmap_alloc();
-    bool ok = part != NULL;
+    hwloc_bitmap_t part = hwloc_bitmap_alloc(), rest = hwloc_bitmap_dup(piece);
+    bool ok = part && rest;
     for (unsigned i = 0; ok && i < request->fence_count; i++) {
-        ok = hwloc_bitmap_and(part, piece, request->fences[i]) == 0;
+        ok = hwloc_bitmap_and(part, rest, request->fences[i]) == 0 &&
+             hwloc_bitmap_andnot(rest, rest, part) == 0;
         if (ok && !hwloc_bitmap_iszero(part))
             ok = plan_add(plan, part);
     }
+    if (ok && !hwloc_bitmap_iszero(rest))
+        ok = plan_add(plan, rest);
+    hwloc_bitmap_free(rest);
     hwloc_bitmap_free(part);
     return ok;
 }
@@ -141,6 +144,7 @@ static bool make(hwloc_topology_t topology, const struct plan_request *request, 
         plan->places[i].kind = kind_of(topology, plan->places[i].cpuset);
     }
     sort_by_kind(plan);
+    assert(plan->places); /* something was left, and is in a place now */
     return request->ports == 0 || set_count(plan, request->ports);
 }
 

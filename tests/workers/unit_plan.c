@@ -256,6 +256,8 @@ static void w04_no_place_crosses_a_fence(void **state)
         REQUEST(.unit = CPORT_UNIT_NUMA, .fences = fences, .fence_count = 3), "0-5 6-9 10-11");
     check("numa:2 core:6 pu:1", REQUEST(.unit = CPORT_UNIT_ALL, .fences = fences, .fence_count = 3),
         "0-5 6-9 10-11");
+    check("core:12 pu:1", REQUEST(.unit = CPORT_UNIT_ALL, .fences = fences + 1, .fence_count = 1),
+        "6-9 0-5,10-11");
     for (unsigned i = 0; i < 3; i++)
         hwloc_bitmap_free(fences[i]);
 }

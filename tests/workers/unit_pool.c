@@ -418,9 +418,10 @@ static void w07_wrong_options_are_refused(void **state)
     stop_ok(w);
 }
 
-/* A handler that blocks, and says so, leaves its port to the others. */
+/* A handler that blocks leaves its port to the others. */
 struct blocked {
     cport_op first, second;
+    bool says_so;
     atomic_uint entered, done;
 };
 
@@ -434,28 +435,33 @@ static void blocked_handle(cport_worker *me, const cport_event *events, unsigned
         return;
     }
     atomic_fetch_add(&b->entered, 1);
-    cport_blocking_begin();
+    if (b->says_so)
+        cport_blocking_begin();
     while (atomic_load(&b->done) == 0)
         os_pause();
-    cport_blocking_end();
+    if (b->says_so)
+        cport_blocking_end();
     atomic_fetch_add(&b->done, 1);
 }
 
 static void w06_a_blocked_handler_leaves_its_port_to_others(void **state)
 {
     (void)state;
-    struct blocked b = {0};
-    cport_workers_options opt = plain();
-    opt.handle = blocked_handle;
-    opt.ctx = &b;
-    opt.ports = 1;
-    opt.threads_per_port = 2;
-    cport_workers *w = open_ok(&opt);
-    assert_int_equal(cport_post(cport_workers_port(w, 0), &b.first, 0, 0), 0);
-    until(&b.entered, 1);
-    assert_int_equal(cport_post(cport_workers_port(w, 0), &b.second, 0, 0), 0);
-    until(&b.done, 2);
-    stop_ok(w);
+    for (int says_so = 0; says_so <= 1; says_so++) {
+        struct blocked b = {.says_so = says_so};
+        cport_workers_options opt = plain();
+        opt.handle = blocked_handle;
+        opt.ctx = &b;
+        opt.unit = CPORT_UNIT_PU;
+        opt.ports = 1;
+        opt.threads_per_port = 2;
+        cport_workers *w = open_ok(&opt);
+        assert_int_equal(cport_post(cport_workers_port(w, 0), &b.first, 0, 0), 0);
+        until(&b.entered, 1);
+        assert_int_equal(cport_post(cport_workers_port(w, 0), &b.second, 0, 0), 0);
+        until(&b.done, 2);
+        stop_ok(w);
+    }
 }
 
 int main(void)
