@@ -18,8 +18,9 @@
 
 #define NS_PER_US   INT64_C(1000)
 
-/* A tick costs a few microseconds, half a percent of a processor at one in a millisecond. While handlers do block, quick ticks
- * cost more and win more: see docs/adr/0017. */
+/* A tick costs 14 us on the machine of docs/adr/0017, most of it for the timer and the switch to the monitor. So it ticks seldom where
+ * handlers do not block, and often while they do. */
+#define CALM_NS     (2000 * NS_PER_US)
 #define TICK_NS     (1000 * NS_PER_US)
 #define TICK_MAX_NS (8000 * NS_PER_US) /* while nothing moves */
 #define FAST_NS     (250 * NS_PER_US)
@@ -27,7 +28,7 @@
 
 #define FAST_TICKS  64u  /* after a hand-over */
 #define QUIET_TICKS 16u  /* without a dispatch: then the port is put aside */
-#define CALM_TICKS  256u /* without a hand-over: then the canary rests */
+#define CALM_TICKS  256u /* without a hand-over: then the canary rests, and ticks are rare */
 
 #define SIGHTS_MAX  32u /* threads looked at in one tick of a port */
 
@@ -35,6 +36,7 @@
 enum pace {
     PACE_NONE,
     PACE_SLOW,
+    PACE_CALM,
     PACE_TICK,
     PACE_FAST,
     PACE_AGAIN,
@@ -206,10 +208,10 @@ static bool step_in(struct cport_port *port)
     return false;
 }
 
-static enum pace rest(struct crew *crew)
+static enum pace rest(struct crew *crew, enum pace pace)
 {
     if (++crew->watch.quiet < QUIET_TICKS)
-        return PACE_TICK;
+        return pace;
     atomic_store_explicit(&crew->watch.awake, false, memory_order_relaxed);
     return crew_active(crew) || crew->blocked ? PACE_SLOW : PACE_NONE;
 }
@@ -220,15 +222,18 @@ static enum pace adapt(struct crew *crew, bool blocks, bool woken)
     if (blocks) {
         crew->watch.calm = 0;
         crew->canary.on = crew->canary.lives;
-    } else if (++crew->watch.calm >= CALM_TICKS) {
+    } else if (crew->watch.calm < CALM_TICKS) {
+        crew->watch.calm++;
+    } else {
         crew->canary.on = false;
     }
     if (blocks || woken)
         crew->watch.fast = FAST_TICKS;
-    if (crew->watch.fast == 0)
-        return PACE_TICK;
-    crew->watch.fast--;
-    return PACE_FAST;
+    if (crew->watch.fast > 0) {
+        crew->watch.fast--;
+        return PACE_FAST;
+    }
+    return crew->watch.calm < CALM_TICKS ? PACE_TICK : PACE_CALM;
 }
 
 static enum pace tick(struct cport_port *port)
@@ -243,8 +248,8 @@ static enum pace tick(struct cport_port *port)
     enum pace pace = adapt(crew, looked == PACE_FAST, woken);
     if (moves)
         crew->watch.quiet = 0;
-    else if (pace == PACE_TICK)
-        pace = rest(crew);
+    else if (pace <= PACE_TICK)
+        pace = rest(crew, pace);
     port_unlock(port);
     return looked > pace ? looked : pace;
 }
@@ -298,6 +303,8 @@ static int64_t period_of(enum pace pace, int64_t before)
         return FAST_NS;
     case PACE_TICK:
         return TICK_NS;
+    case PACE_CALM:
+        return CALM_NS;
     case PACE_SLOW:
         return before < TICK_NS ? TICK_NS : before * 2 < TICK_MAX_NS ? before * 2 : TICK_MAX_NS;
     default:

@@ -25,6 +25,7 @@
 #define WAITS           0x80u /* this file cannot be read without waiting for its disk */
 
 #define EVENTS_PER_POLL 128
+#define EDGES_LEAST     16
 
 struct epoll_engine {
     int epfd;
