@@ -221,7 +221,7 @@ typedef struct cport_port_stats {
     uint64_t handovers;      /* slots freed by cport_blocking_begin */
     uint64_t handovers_seen; /* slots freed because the monitor saw their threads blocked */
     uint64_t handovers_idle; /* the same, told by the threads' own processor falling idle */
-    uint64_t promotions;     /* waiting threads woken because handlers took longer than usual */
+    uint64_t promotions;     /* waiting threads woken since handlers took longer than usual */
     uint64_t pumps;          /* times that I/O was moved while all threads were blocked */
 } cport_port_stats;
 

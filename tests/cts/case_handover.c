@@ -14,6 +14,7 @@ enum deed {
     DEED_CHILD,
     DEED_SAY,
     DEED_SPIN,
+    DEED_WAKE,
     DEED_EXIT,
     DEED_STOP,
     DEED_COUNT_OF
@@ -30,6 +31,7 @@ typedef struct crew {
     bool raw;                /* not through the checker, which has locks of its own */
     unsigned alive, engines; /* threads of the process before, and of the engine */
     atomic_uint waiting, inside, counted, ended, io;
+    atomic_bool awake; /* lets DEED_WAKE go on from its sleep */
     atomic_bool released;
     cts_mutex lock;             /* DEED_LOCK waits for it: held by the case until it releases */
     cport_os_handle pipe, tail; /* DEED_READ and DEED_CHILD read from tail until the case writes */
@@ -95,6 +97,11 @@ static bool handle(crew *c, enum deed deed)
         say_and_sleep(c);
         break;
     case DEED_SPIN:
+        spin_until_released(c);
+        break;
+    case DEED_WAKE:
+        while (!atomic_load(&c->awake))
+            cts_yield();
         spin_until_released(c);
         break;
     case DEED_EXIT:
@@ -274,22 +281,22 @@ void s04_others_carry_on_while_handlers_say_that_they_block(void)
     check_others_carry_on(DEED_SAY, 8);
 }
 
-/* More than one slot, and one of them computes: the rest is for the others, even where short handlers before have taught the
- * port that the next wait is near. */
+/* More than one slot, and one of them computes: the rest is for the others, even for a single event where short handlers before have
+ * taught the port that the next wait is near. */
 void s04_others_carry_on_beside_a_handler_that_computes(void)
 {
-    enum { COUNT = 200 };
-    static cport_op counts[COUNT], spin;
+    enum { COUNT = 200, MORE = 20 };
+    static cport_op counts[COUNT], more[MORE], spin;
     crew c = CREW;
     crew_start(&c, 3);
-    for (unsigned round = 0; round < 2; round++) {
-        for (unsigned i = 0; i < COUNT; i++)
-            post(&c, &counts[i], DEED_COUNT);
-        until(&c.counted, (round + 1) * COUNT, "the events to be handled");
-        if (round == 0) {
-            post(&c, &spin, DEED_SPIN);
-            until(&c.inside, 1, "the handler to compute");
-        }
+    for (unsigned i = 0; i < COUNT; i++)
+        post(&c, &counts[i], DEED_COUNT);
+    until(&c.counted, COUNT, "the events to be handled");
+    post(&c, &spin, DEED_SPIN);
+    until(&c.inside, 1, "the handler to compute");
+    for (unsigned i = 0; i < MORE; i++) {
+        post(&c, &more[i], DEED_COUNT);
+        until(&c.counted, COUNT + i + 1, "another thread to carry on");
     }
     CHECK_EQ(atomic_load(&c.ended), 0);
     crew_release(&c, 0);
@@ -309,6 +316,38 @@ void s04_a_handler_that_computes_keeps_its_slot(void)
         CHECK_EQ(atomic_load(&c.counted), 0);
     crew_release(&c, 0);
     until(&c.counted, 1, "the event to be handled");
+    crew_stop(&c, 3);
+}
+
+static bool counted_within(crew *c, unsigned value, int64_t ns)
+{
+    for (int64_t end = cts_now_ns() + ns; cts_now_ns() < end; cts_spin())
+        if (atomic_load(&c->counted) >= value)
+            return true;
+    return false;
+}
+
+/* One slot: a handler that was blocked and goes on to compute has it again, sooner or later, and then no other handler runs. */
+void s04_a_handler_that_wakes_counts_again(void)
+{
+    static cport_op wake, count;
+    crew c = CREW;
+    crew_start(&c, 3);
+    post(&c, &wake, DEED_WAKE);
+    until(&c.inside, 1, "the handler to block");
+    post(&c, &count, DEED_COUNT);
+    until(&c.counted, 1, "another thread to carry on");
+    atomic_store(&c.awake, true);
+    int64_t end = cts_now_ns() + CTS_PATIENCE_NS;
+    unsigned posted = 1;
+    do {
+        CHECK(cts_now_ns() < end);
+        post(&c, &count, DEED_COUNT);
+        posted++;
+    } while (counted_within(&c, posted, 30 * CTS_MS));
+    CHECK_EQ(atomic_load(&c.ended), 0);
+    crew_release(&c, 0);
+    until(&c.counted, posted, "the last event to be handled");
     crew_stop(&c, 3);
 }
 
