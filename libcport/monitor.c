@@ -112,9 +112,11 @@ static bool look_at(struct sight *s)
     s->now.at_ns = os_now_ns();
     if (!os_thread_cpu_ns(s->thread, &s->now.cpu_ns))
         return false;
-    /* The dearer question only where it may matter. */
-    bool ran = has_before(s) && used(s) * 4 > elapsed(s);
-    s->sleeps = !s->blocked && !ran && os_thread_sleeps(s->thread);
+    /* The dearer question only where it matters: of a blocked thread that has moved, of another that has not. */
+    if (s->blocked)
+        s->sleeps = !has_before(s) || used(s) == 0 || os_thread_sleeps(s->thread);
+    else
+        s->sleeps = !(has_before(s) && used(s) * 4 > elapsed(s)) && os_thread_sleeps(s->thread);
     return true;
 }
 
@@ -153,7 +155,7 @@ static enum pace conclude(struct cport_port *port, const struct sight *s, bool a
     if (!m || m->nested || m->blocked != s->blocked)
         return pace;
     if (m->blocked) {
-        if (has_before(s) && used(s) * 2 > elapsed(s))
+        if (!s->sleeps)
             crew_unblock(port, m);
     } else if (s->sleeps && (alerted || has_before(s))) {
         crew_block(port, m);
