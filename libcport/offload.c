@@ -5,6 +5,7 @@
 
 #include <assert.h>
 
+#include "gather.h"
 #include "port.h"
 
 static struct job *job_of(struct op *op)
@@ -60,11 +61,16 @@ static struct list *take_ended(struct offload *pool)
     return chain;
 }
 
+static struct op *first_of(struct list *chain)
+{
+    return op_of_job(CPORT_CONTAINER_OF(chain, struct job, link));
+}
+
 static struct op *next_in(struct list **chain)
 {
-    struct list *link = *chain;
-    *chain = link->next;
-    return op_of_job(CPORT_CONTAINER_OF(link, struct job, link));
+    struct op *op = first_of(*chain);
+    *chain = (*chain)->next;
+    return op;
 }
 
 void offload_answer(struct cport_port *port)
@@ -77,25 +83,70 @@ void offload_answer(struct cport_port *port)
         offload_end(next_in(&chain), NULL);
 }
 
+static bool is_on_handle(struct list *chain)
+{
+    return job_of(first_of(chain))->kind->end == offload_end_of_handle;
+}
+
+/* Those of one handle that follow each other. Their events are the port's before the handle's lock is let go: no later event of
+ * the handle, a close's above all, gets before them. */
+static struct list *end_together(struct cport_port *port, struct list *chain)
+{
+    struct cport_handle *h = first_of(chain)->handle;
+    struct gather gather = {.port = port};
+    struct harvest out = {.gather = &gather};
+    handle_lock(h);
+    do {
+        struct op *op = next_in(&chain);
+        handle_op_final(op, op->result, &out);
+    } while (chain && is_on_handle(chain) && first_of(chain)->handle == h);
+    gather_publish(&gather);
+    handle_unlock(h);
+    return chain;
+}
+
+/* Shared ports. One thread ends what has run, for itself and for those that come meanwhile: the more there is, the fewer locks and
+ * wakes for each. */
+static void answer_shared(struct cport_port *port)
+{
+    struct offload *pool = &port->offload;
+    lock_acquire(&pool->lock);
+    bool mine = !pool->answering;
+    pool->answering = true;
+    while (mine && pool->ended) {
+        struct list *chain = take_ended(pool);
+        lock_release(&pool->lock);
+        while (chain) {
+            if (is_on_handle(chain))
+                chain = end_together(port, chain);
+            else
+                offload_end(next_in(&chain), NULL);
+        }
+        lock_acquire(&pool->lock);
+    }
+    if (mine)
+        pool->answering = false;
+    lock_release(&pool->lock);
+}
+
 /* The job has run: on to a thread that may touch the port. The op may be gone when this returns. */
 static void hand_over(struct cport_port *port, struct op *op)
 {
     struct offload *pool = &port->offload;
     if (port->backend->job_ended) {
         port->backend->job_ended(port, op);
-    } else if (port->shared) {
-        offload_end(op, NULL);
-    } else {
-        struct job *job = job_of(op);
-        lock_acquire(&pool->lock);
-        bool first = !pool->ended;
-        job->link.next = first ? NULL : &pool->ended->link;
-        pool->ended = job;
-        lock_release(&pool->lock);
-        /* The owner has taken the last bell out of the box before it looked at what had ended. */
-        if (first)
-            port_leave(port, &pool->bell);
+        return;
     }
+    struct job *job = job_of(op);
+    lock_acquire(&pool->lock);
+    bool first = !pool->ended;
+    job->link.next = first ? NULL : &pool->ended->link;
+    pool->ended = job;
+    lock_release(&pool->lock);
+    if (port->shared)
+        answer_shared(port);
+    else if (first) /* the owner takes the bell out of the box before it looks at what has ended */
+        port_leave(port, &pool->bell);
 }
 
 /* Called and returns with the lock held. */

@@ -8,8 +8,9 @@
  * thread of the pool, without a lock. `end` is called where the port may be used: in the wait of a SINGLE port's owner, or
  * by whichever thread on a shared one; without a lock, either.
  *
- * Ends come in batches: the first to end after the owner has looked leaves one packet, the bell, in the port's postbox, and
- * the others join it. So an owner that is busy is never woken, and one that sleeps is woken once.
+ * Ends come in batches. SINGLE ports: the first to end after the owner has looked leaves one packet, the bell, in the port's
+ * postbox, and the others join it. So an owner that is busy is never woken, and one that sleeps is woken once. Shared ports: while
+ * one thread of the pool ends what has run, the others leave theirs to it.
  */
 #ifndef CPORT_OFFLOAD_H
 #define CPORT_OFFLOAD_H
@@ -40,12 +41,12 @@ _Static_assert(sizeof(struct job) <= sizeof(((struct op *)0)->engine), "a job fi
 struct offload {
     unsigned most; /* threads; constant after open */
     struct lock lock;
-    struct list
-        waiting; /* jobs that nobody has begun, oldest first; under lock, as are the next six */
-    struct job *ended; /* SINGLE ports: newest first */
-    unsigned started;  /* threads */
-    unsigned idle;     /* of them: asleep, or about to be */
-    unsigned called;   /* of the idle ones: woken, and not up yet */
+    struct list waiting; /* jobs that nobody has begun, oldest first; under lock with the next */
+    struct job *ended;   /* seven; newest first */
+    bool answering;      /* shared ports: a thread is at work on those */
+    unsigned started;    /* threads */
+    unsigned idle;       /* of them: asleep, or about to be */
+    unsigned called;     /* of the idle ones: woken, and not up yet */
     bool stopping;
     struct os_thread *threads; /* `most` of them, from the first job on */
     _Atomic uint32_t word;     /* what idle threads sleep on: raised for each call */
