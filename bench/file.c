@@ -24,6 +24,7 @@ static const struct reader {
     {"cport-uring-pinned", "peer-file-cport-uring", "pinned", false},
     {"cport-epoll", "peer-file-cport-epoll", "", false},
     {"cport-epoll-16", "peer-file-cport-epoll", "16", false},
+    {"cport-epoll-shared", "peer-file-cport-epoll", "shared", false},
     {"cport-iocp", "peer-file-cport-iocp", "", false},
     {"raw-io_uring", "peer-file-raw-io_uring", "", false},
     {"raw-io_uring-fixed", "peer-file-raw-io_uring", "fixed", false},

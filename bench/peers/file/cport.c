@@ -1,7 +1,7 @@
 /*
  * This library: a SINGLE port on one engine, a read per slot.
  *
- * Variant "pinned": the memory is pinned once. "16": so many threads where the kernel does not read by itself.
+ * Variant "shared": on a shared port, with one thread all the same. "pinned": the memory is pinned once. "16": so many threads where the kernel does not read by itself.
  */
 #include "reader.h"
 
@@ -51,6 +51,10 @@ void read_file(const struct reader *r)
     cport_event ev[EVENTS_MAX];
     if (strcmp(r->variant, READER_THREADS) == 0)
         options.file_threads = (uint32_t)strtoul(READER_THREADS, NULL, 10);
+    if (strcmp(r->variant, "shared") == 0) {
+        options.flags = 0;
+        options.concurrency = 1;
+    }
     ok("port", cport_port_open(&options, &port));
     ok("info", cport_port_get_info(port, &info));
     ok("open",
