@@ -3,9 +3,11 @@
 #define BENCH_COMMANDS_H
 
 int command_blocked(int argc, char **argv);
+int command_churn(int argc, char **argv);
 int command_compare(int argc, char **argv);
 int command_echo(int argc, char **argv);
 int command_file(int argc, char **argv);
+int command_idle(int argc, char **argv);
 int command_instructions(int argc, char **argv);
 int command_post(int argc, char **argv);
 int command_timer(int argc, char **argv);

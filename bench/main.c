@@ -23,6 +23,8 @@ static int command_help(int argc, char **argv)
            "and then\n"
            "cport-bench file [options]          reads of a file at random: see its --help\n"
            "cport-bench instructions [options]  user-space instructions per echo, under callgrind\n"
+           "cport-bench churn [options]         connections that come, say one thing and go\n"
+           "cport-bench idle [options]          memory of connections that stay\n"
            "cport-bench timer [options]         arming, cancelling and moving timers\n"
            "cport-bench post [options]          packets from thread to thread\n"
            "cport-bench compare FILE...         one table from the JSON of several runs\n"
@@ -39,6 +41,8 @@ static const struct {
     {"blocked", command_blocked},
     {"file", command_file},
     {"instructions", command_instructions},
+    {"churn", command_churn},
+    {"idle", command_idle},
     {"timer", command_timer},
     {"post", command_post},
     {"compare", command_compare},
@@ -54,6 +58,7 @@ int main(int argc, char **argv)
             return commands[i].run(argc - 1, argv + 1);
     }
     fprintf(stderr,
-        "usage: cport-bench echo|blocked|file|instructions|timer|post|compare|peers|help ...\n");
+        "usage: cport-bench "
+        "echo|blocked|file|instructions|churn|idle|timer|post|compare|peers|help ...\n");
     return 2;
 }

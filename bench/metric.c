@@ -21,6 +21,9 @@ const struct metric_info metric_table[METRIC_COUNT] = {
     [METRIC_POST_CPU] = {"cpu_ns_per_post", "CPU ns/post", 1, 1, 1},
     [METRIC_TURN_P50] = {"turn_p50_ns", "there and back p50 us", 1e-3, 2, 1},
     [METRIC_TURN_P99] = {"turn_p99_ns", "p99 us", 1e-3, 2, 0},
+    [METRIC_CONNECTION_RATE] = {"connections_per_second", "connections/s", 1, 0, 1},
+    [METRIC_CONNECTION_CPU] = {"server_cpu_ns_per_connection", "server us/connection", 1e-3, 2, 1},
+    [METRIC_CONNECTION_BYTES] = {"server_bytes_per_connection", "server B/connection", 1, 0, 1},
 };
 
 static int compare_values(const void *a, const void *b)

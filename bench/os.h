@@ -51,6 +51,10 @@ int sys_process_read_line(struct sys_process *p, char *ret_line, size_t size);
 bool sys_tells_process_cpu(void);
 /* CPU time of all threads of the process, user and system; on Windows in steps of up to 16 ms. */
 int sys_process_cpu_ns(const struct sys_process *p, int64_t *ret_ns);
+/* Memory that is the process's alone, and no file's: what it has written to. */
+int sys_process_memory(const struct sys_process *p, int64_t *ret_bytes);
+/* As many open files for this process, and those it starts, as the system lets it have. */
+void sys_files_raise(void);
 /* Waits until the process ends by itself; 0 when it did so without a fault. One that takes 30 s is killed. */
 int sys_process_wait(struct sys_process *p);
 void sys_process_kill(struct sys_process *p);

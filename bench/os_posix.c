@@ -232,6 +232,27 @@ int sys_process_cpu_ns(const struct sys_process *p, int64_t *ret_ns)
     return 0;
 }
 
+int sys_process_memory(const struct sys_process *p, int64_t *ret_bytes)
+{
+    char path[64], text[64];
+    snprintf(path, sizeof path, "/proc/%ld/smaps_rollup", (long)p->id);
+    if (!read_line_of(path, "Anonymous:", text, sizeof text)) {
+        fprintf(stderr, "memory of the server: %s\n", strerror(errno));
+        return -1;
+    }
+    *ret_bytes = strtoll(text, NULL, 10) * 1024;
+    return 0;
+}
+
+void sys_files_raise(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static int process_reap(struct sys_process *p)
 {
     int status = -1;

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <windows.h>
 
+#include <psapi.h>
+
 #include <winternl.h>
 
 #define LINE_TIMEOUT_MS 60000
@@ -327,6 +329,21 @@ int sys_process_read_line(struct sys_process *p, char *ret_line, size_t size)
     ret_line[used] = '\0';
     CloseHandle(event);
     return status;
+}
+
+int sys_process_memory(const struct sys_process *p, int64_t *ret_bytes)
+{
+    PROCESS_MEMORY_COUNTERS_EX counters = {.cb = sizeof counters};
+    if (!K32GetProcessMemoryInfo(
+            (HANDLE)p->id, (PROCESS_MEMORY_COUNTERS *)&counters, sizeof counters))
+        return fail("memory of the server");
+    *ret_bytes = (int64_t)counters.PrivateUsage;
+    return 0;
+}
+
+void sys_files_raise(void)
+{
+    /* Windows has no such limit. */
 }
 
 bool sys_tells_process_cpu(void)

@@ -3,6 +3,8 @@
  * allocates one per read; reading stops while libuv still needs it.
  *
  * `peer-libuv try` writes with uv_try_write first, the documented way to spare the request when the socket has room.
+ * `peer-libuv guide` allocates one per read as the guide does, and frees it when it is written: what a connection without
+ * traffic costs.
  * `peer-libuv work` runs each message's handler on the work queue, of eight threads: the documented place for what may block.
  */
 #include "handlers.h"
@@ -22,13 +24,32 @@ struct connection {
     char buffer[PEER_BUFFER_BYTES];
 };
 
-static bool tries_first, queues_work;
+static bool tries_first, queues_work, by_guide;
 
 static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buffer)
 {
     struct connection *x = handle->data;
     (void)suggested;
     *ret_buffer = uv_buf_init(x->buffer, sizeof x->buffer);
+}
+
+struct guide_write {
+    uv_write_t request;
+    char *bytes;
+};
+
+static void on_guide_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buffer)
+{
+    (void)handle;
+    *ret_buffer = uv_buf_init(malloc(suggested), (unsigned)suggested);
+}
+
+static void on_guide_written(uv_write_t *request, int status)
+{
+    struct guide_write *w = (struct guide_write *)request;
+    (void)status; /* a broken connection is told by its read */
+    free(w->bytes);
+    free(w);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -120,11 +141,27 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
     }
 }
 
+static void on_guide_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
+{
+    if (count <= 0) {
+        free(buffer->base);
+        if (count < 0)
+            connection_close(stream->data);
+        return;
+    }
+    struct guide_write *w = peer_allocate(sizeof *w);
+    uv_buf_t bytes = uv_buf_init(buffer->base, (unsigned)count);
+    w->bytes = buffer->base;
+    if (uv_write(&w->request, stream, &bytes, 1, on_guide_written) != 0)
+        on_guide_written(&w->request, -1);
+}
+
 static void on_connection(uv_stream_t *listener, int status)
 {
     if (status < 0)
         peer_die(uv_strerror(status), 0);
-    struct connection *x = peer_allocate(sizeof *x);
+    struct connection *x =
+        peer_allocate(by_guide ? offsetof(struct connection, buffer) : sizeof *x);
     uv_tcp_init(listener->loop, &x->tcp);
     x->tcp.data = x;
     peer_connection_opened();
@@ -133,7 +170,10 @@ static void on_connection(uv_stream_t *listener, int status)
         return;
     }
     uv_tcp_nodelay(&x->tcp, 1);
-    uv_read_start((uv_stream_t *)&x->tcp, on_allocate, on_read);
+    if (by_guide)
+        uv_read_start((uv_stream_t *)&x->tcp, on_guide_allocate, on_guide_read);
+    else
+        uv_read_start((uv_stream_t *)&x->tcp, on_allocate, on_read);
 }
 
 int main(int argc, char **argv)
@@ -143,6 +183,7 @@ int main(int argc, char **argv)
     uv_tcp_t listener;
     uv_loop_t *loop = uv_default_loop();
 
+    by_guide = argc > 1 && strcmp(argv[1], "guide") == 0;
     queues_work = argc > 1 && strcmp(argv[1], "work") == 0;
     handlers_choose(argc > 2 ? argv[2] : NULL);
     setenv("UV_THREADPOOL_SIZE", "8", 1);
