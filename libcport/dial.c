@@ -48,7 +48,8 @@ struct cport_dial {
 
     struct lock lock; /* shared ports: for the rest */
     struct cport_addresses *addresses;
-    struct attempt *attempts;      /* one for each address, once they are known */
+    struct attempt *attempts; /* one for each address, once they are known */
+    size_t attempts_size;
     uint8_t order[ADDRESSES_MOST]; /* addresses, by turns of their families */
     unsigned next;                 /* in order: the next to be tried */
     int64_t next_ns;               /* when, unless all others have failed before */
@@ -193,8 +194,8 @@ static void go_on(cport_dial *d)
 
 static int make_attempts(cport_dial *d)
 {
-    size_t size = d->addresses->count * sizeof(*d->attempts);
-    d->attempts = port_alloc(d->port, size, _Alignof(struct attempt));
+    d->attempts_size = d->addresses->count * sizeof(*d->attempts);
+    d->attempts = port_alloc(d->port, d->attempts_size, _Alignof(struct attempt));
     if (!d->attempts)
         return CPORT_ENOMEM;
     order_addresses(d);
@@ -265,7 +266,7 @@ static void take_event(cport_dial *d, struct dial_op *op, const cport_event *eve
 static void dial_free(cport_dial *d)
 {
     if (d->attempts)
-        port_free(d->port, d->attempts, d->addresses->count * sizeof(*d->attempts));
+        port_free(d->port, d->attempts, d->attempts_size);
     cport_addresses_free(d->addresses);
     lock_destroy(&d->lock);
     port_free(d->port, d, sizeof(*d));

@@ -21,9 +21,9 @@ static const char *found_text(cport_op *op, int64_t count)
         cport_socklen len = 0;
         const struct sockaddr *address = cport_addresses_get(found, i, &len);
         CHECK(address != NULL && len > 0);
-        size_t at = strlen(text);
-        CHECK_EQ(cport_address_text(address, len, text + at, sizeof text - at - 1), 0);
-        strcat(text, " ");
+        char one[64];
+        CHECK_EQ(cport_address_text(address, len, one, sizeof one), 0);
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s ", one);
     }
     CHECK(cport_addresses_get(found, (unsigned)count, NULL) == NULL);
     CHECK(cport_resolve_take(op) == NULL);
