@@ -5,14 +5,15 @@
 #define POOL_BYTES 16384
 #define POOL_COUNT 512
 
+/* One op for receiving and then for closing, which begins when no receive is in flight any more; while its receive is starved,
+ * op.user is the next connection that is. */
 struct connection {
+    cport_op op;
     cport_handle *handle;
-    cport_op recv_op;
-    cport_op close_op;
     unsigned sends;  /* in flight */
     bool is_ending;  /* nothing more to receive: close after the last send */
+    bool is_closing; /* the op is the close's */
     bool is_starved; /* its receive found the pool dry */
-    struct connection *next_starved;
 };
 
 /* A received buffer on its way out. Sends of a connection leave in the order of the calls, so each may have its own op. */
@@ -32,15 +33,17 @@ void cport_pooled_open(cport_port *port)
 
 static void connection_receive(struct connection *x)
 {
-    cport_peer_check("receive", cport_recv_pooled(x->handle, &x->recv_op, pool, CPORT_MULTISHOT));
+    cport_peer_check("receive", cport_recv_pooled(x->handle, &x->op, pool, CPORT_MULTISHOT));
 }
 
 /* Only when nothing is in flight: a close would cancel the sends. */
 static void connection_end(struct connection *x)
 {
     x->is_ending = true;
-    if (x->sends == 0 && !x->is_starved)
-        cport_peer_check("close", cport_close(x->handle, &x->close_op, 0));
+    if (x->sends == 0 && !x->is_starved) {
+        x->is_closing = true;
+        cport_peer_check("close", cport_close(x->handle, &x->op, 0));
+    }
 }
 
 static void buffer_return(uint32_t id)
@@ -48,7 +51,7 @@ static void buffer_return(uint32_t id)
     cport_peer_check("buffer", cport_bufs_return(pool, id));
     while (starved != NULL) {
         struct connection *x = starved;
-        starved = x->next_starved;
+        starved = x->op.user;
         x->is_starved = false;
         connection_receive(x);
     }
@@ -60,7 +63,7 @@ static void on_sent(struct outgoing *out, int64_t result)
     x->sends--;
     buffer_return((uint32_t)(out - outgoing));
     if (result < 0)
-        cport_cancel(&x->recv_op); /* its event, now or already queued, ends the connection */
+        cport_cancel(&x->op); /* its event, now or already queued, ends the connection */
     if (x->is_ending)
         connection_end(x);
 }
@@ -87,7 +90,7 @@ static void on_received(struct connection *x, const cport_event *event)
         connection_receive(x);
     } else if (event->result == CPORT_ENOBUFS) {
         x->is_starved = true;
-        x->next_starved = starved;
+        x->op.user = starved;
         starved = x;
     } else {
         connection_end(x);
@@ -97,12 +100,12 @@ static void on_received(struct connection *x, const cport_event *event)
 void cport_pooled_event(const cport_event *event)
 {
     struct connection *x = (struct connection *)event->key;
-    if (event->op == &x->recv_op)
-        on_received(x, event);
-    else if (event->op == &x->close_op)
+    if (event->op != &x->op)
+        on_sent(CPORT_CONTAINER_OF(event->op, struct outgoing, op), event->result);
+    else if (x->is_closing)
         cport_peer_closed(x);
     else
-        on_sent(CPORT_CONTAINER_OF(event->op, struct outgoing, op), event->result);
+        on_received(x, event);
 }
 
 void cport_pooled_connection(cport_port *port, cport_os_handle fd)
