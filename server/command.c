@@ -116,6 +116,19 @@ bool command_value(
     return false;
 }
 
+bool command_next(struct bytes *rest, const char *key, struct bytes *ret_value)
+{
+    struct bytes bytes;
+    while (line_next(rest, &bytes)) {
+        struct line line = line_split(bytes);
+        if (line.has_value && equals(line.key, key)) {
+            *ret_value = line.value;
+            return true;
+        }
+    }
+    return false;
+}
+
 bool command_i64(const struct command *command, const char *key, int64_t *ret_value)
 {
     struct bytes value;

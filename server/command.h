@@ -51,6 +51,9 @@ bool command_is(
 bool command_value(
     const struct command *command, const char *key, unsigned index, struct bytes *ret_value);
 
+/* The values of all lines with this key, one after the other: *rest is the command's text at first. */
+bool command_next(struct bytes *rest, const char *key, struct bytes *ret_value);
+
 /* A whole value as a signed decimal number. False: absent, not a number, or one that does not fit. */
 bool command_i64(const struct command *command, const char *key, int64_t *ret_value);
 

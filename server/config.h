@@ -41,6 +41,9 @@ struct config {
     char users_file[CONFIG_FILE_NAME_BYTES]; /* "": nobody can log in */
 
     int64_t message_anonymous;
+    int64_t remote_stream_anonymous;
+
+    char root[CONFIG_FILE_NAME_BYTES]; /* "": no files are served */
 
     int64_t log_level;
     int64_t log_output;

@@ -173,6 +173,13 @@ void conn_kick(void *who)
     conn_progress(conn);
 }
 
+void conn_drop(void *who)
+{
+    struct conn *conn = who;
+    conn_log(conn, LOG_INFO, "taken_over", "queued", (int)conn_queued(conn));
+    conn_close(conn, 0);
+}
+
 static void conn_mark_dirty(struct conn *conn)
 {
     if (conn->dirty)

@@ -35,6 +35,7 @@ struct conn *conn_next(const struct conn *conn); /* of the same worker */
 
 /* What others do to a connection, on its worker: who is a struct conn. */
 void conn_kick(void *who);
+void conn_drop(void *who);
 void conn_push(void *who, struct bytes frame);
 void conn_flush(struct worker *worker); /* sends what conn_push has left since the last time */
 

@@ -243,6 +243,8 @@ bool conn_begin(struct conn *conn, const struct proto *proto)
 static bool conn_preface(struct conn *conn, uint8_t first)
 {
     const struct proto *proto = proto_by_preface(first);
+    if (proto && proto->wants_files && !conn->worker->server->shared.files)
+        proto = NULL;
     if (proto == &proto_log_output && !conn->worker->config.log_output)
         proto = NULL;
     if (proto)

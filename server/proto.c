@@ -1,7 +1,7 @@
 #include "proto.h"
 
-static const struct proto *const protocols[] = {
-    &proto_throughput, &proto_control, &proto_log_output, &proto_message};
+static const struct proto *const protocols[] = {&proto_upload, &proto_download,
+    &proto_remote_stream, &proto_throughput, &proto_control, &proto_log_output, &proto_message};
 
 const struct proto *proto_by_preface(uint8_t first_byte)
 {

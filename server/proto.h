@@ -63,6 +63,7 @@ struct proto {
     const char *name;
     uint8_t preface;
     bool wants_login; /* who has not logged in is waited for only so long */
+    bool wants_files; /* served only where the server offers a folder */
     bool lossy;       /* what is pushed to a client too slow is dropped, not the client */
     bool listens;     /* a client may say nothing for as long as it likes */
     size_t state_bytes;
@@ -78,6 +79,9 @@ struct proto {
     bool (*lost)(struct buffer *out, uint64_t count);
 };
 
+extern const struct proto proto_upload;
+extern const struct proto proto_download;
+extern const struct proto proto_remote_stream;
 extern const struct proto proto_throughput;
 extern const struct proto proto_control;
 extern const struct proto proto_log_output;

@@ -33,6 +33,11 @@ void response_bytes(struct response *response, const char *key, struct bytes val
     add(response, value.data, value.len);
 }
 
+void response_lines(struct response *response, struct bytes lines)
+{
+    add(response, lines.data, lines.len);
+}
+
 void response_text(struct response *response, const char *key, const char *value)
 {
     response_bytes(response, key, (struct bytes){(const uint8_t *)value, strlen(value)});

@@ -20,6 +20,7 @@ void response_begin(struct response *response, struct buffer *out, struct bytes 
     enum command_code code);
 /* A value holds neither CR, LF nor '=': the caller's to see to. */
 void response_bytes(struct response *response, const char *key, struct bytes value);
+void response_lines(struct response *response, struct bytes lines); /* each begins with CR LF */
 void response_text(struct response *response, const char *key, const char *value);
 void response_i64(struct response *response, const char *key, int64_t value);
 

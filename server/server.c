@@ -1,8 +1,10 @@
 #include "server.h"
 
 #include "conn.h"
+#include "files.h"
 #include "hash.h"
 #include "log.h"
+#include "uploads.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,15 +102,19 @@ static bool shared_init(struct server *server)
     shared->boxes = server->boxes;
     shared->workers = server->worker_count;
     shared->message_anonymous = config->message_anonymous != 0;
+    shared->remote_stream_anonymous = config->remote_stream_anonymous != 0;
     shared->stats = server_stats;
     shared->stats_ctx = server;
     shared->kick = conn_kick;
+    shared->drop = conn_drop;
+    shared->uploads = uploads_open();
     shared->users_lock = sys_lock_new();
     shared->clients = clients_open();
     shared->hub = hub_open(server->boxes, server->worker_count,
         (size_t)config->memory / server->worker_count / 4, conn_push);
     server->business = business_open((unsigned)config->business_threads);
-    return shared->users_lock && shared->clients && shared->hub && server->business;
+    return shared->users_lock && shared->uploads && shared->clients && shared->hub &&
+           server->business;
 }
 
 static void server_free(struct server *server)
@@ -118,11 +124,25 @@ static void server_free(struct server *server)
     hub_close(shared->hub);
     clients_close(shared->clients);
     users_release(shared->users);
+    uploads_close(shared->uploads);
+    files_close(shared->files);
     sys_lock_free(shared->users_lock);
     for (unsigned i = 0; server->boxes && i < server->worker_count; i++)
         mailbox_free(&server->boxes[i]);
     free(server->boxes);
     free(server->workers);
+}
+
+/* False: it is no folder, and that has been said. */
+static bool root_open(struct server *server)
+{
+    const char *root = server->config->root;
+    if (root[0] == '\0')
+        return true;
+    server->shared.files = files_open(root);
+    if (!server->shared.files)
+        fprintf(stderr, "cport-server: --root %s is no folder that can be opened\n", root);
+    return server->shared.files != NULL;
 }
 
 /* False: the file is not good, and why has been said. */
@@ -298,7 +318,7 @@ int server_run(const struct config *config, const struct calls *calls)
     else if (!server_init(&server, config) || !log_start(log_listen, &server))
         fprintf(
             stderr, "cport-server: no memory or no threads for %u workers\n", server.worker_count);
-    else if (!users_read(&server))
+    else if (!users_read(&server) || !root_open(&server))
         status = 2;
     else
         status = serve(&server);

@@ -27,7 +27,7 @@ struct server {
 };
 
 /* Serves until it is told to stop, with the functions that Message clients may call (NULL: none). Returns the exit status: 0
- * stopped as asked, 1 could not serve, 2 the users file is wrong. */
+ * stopped as asked, 1 could not serve, 2 the users file or the root is wrong. */
 int server_run(const struct config *config, const struct calls *calls);
 
 #endif

@@ -32,37 +32,44 @@ bool stats_each(const struct stats *stats, stats_visit *visit, void *ctx)
            visit(ctx, "uptime_seconds", stats->uptime_s);
 }
 
-/* ---- Kick ---- */
+/* ---- Ending others' connections ---- */
 
-struct kick {
+struct ending {
     struct parcel parcel;
     struct shared *shared;
     uint64_t number;
+    void (*end)(void *conn);
 };
 
-static void kick_open(struct parcel *parcel, void *worker)
+static void ending_open(struct parcel *parcel, void *worker)
 {
-    struct kick *kick = CPORT_CONTAINER_OF(parcel, struct kick, parcel);
-    void *conn = worker ? client_conn(kick->shared->clients, kick->number) : NULL;
+    struct ending *ending = CPORT_CONTAINER_OF(parcel, struct ending, parcel);
+    void *conn = worker ? client_conn(ending->shared->clients, ending->number) : NULL;
     if (conn)
-        kick->shared->kick(conn);
-    free(kick);
+        ending->end(conn);
+    free(ending);
 }
 
-static bool kick_mail(void *ctx, const struct client *client)
+bool shared_end(struct shared *shared, unsigned worker, uint64_t number, void (*end)(void *conn))
+{
+    struct ending *ending = malloc(sizeof(*ending));
+    if (!ending)
+        return false;
+    *ending = (struct ending){.parcel = {.bytes = sizeof(*ending), .open = ending_open},
+        .shared = shared,
+        .number = number,
+        .end = end};
+    mail_put(&shared->boxes[worker], &ending->parcel);
+    return true;
+}
+
+static bool kick_one(void *ctx, const struct client *client)
 {
     struct shared *shared = ctx;
-    struct kick *kick = malloc(sizeof(*kick));
-    if (!kick)
-        return false;
-    *kick = (struct kick){.parcel = {.bytes = sizeof(*kick), .open = kick_open},
-        .shared = shared,
-        .number = client->number};
-    mail_put(&shared->boxes[client->worker], &kick->parcel);
-    return true;
+    return shared_end(shared, client->worker, client->number, shared->kick);
 }
 
 bool shared_kick(struct shared *shared, struct bytes remote)
 {
-    return clients_at(shared->clients, remote, kick_mail, shared) > 0;
+    return clients_at(shared->clients, remote, kick_one, shared) > 0;
 }

@@ -26,6 +26,8 @@ struct shared {
     struct clients *clients;
     struct hub *hub;
     const struct calls *calls;
+    struct files *files; /* NULL: no folder is offered */
+    struct uploads *uploads;
     struct mailbox *boxes; /* one for each worker */
     unsigned workers;
 
@@ -34,7 +36,8 @@ struct shared {
 
     void (*stats)(void *ctx, struct stats *ret_stats); /* any thread */
     void *stats_ctx;
-    void (*kick)(void *conn); /* on the worker of the connection */
+    void (*kick)(void *conn); /* on the worker of the connection: an administrator ends it */
+    void (*drop)(void *conn); /* the same, without a word */
 };
 
 struct users *shared_users(struct shared *shared); /* a hold; NULL: there are none */
@@ -43,6 +46,9 @@ void shared_users_replace(struct shared *shared, struct users *users); /* takes 
 /* Names and values of what Stats tells, in order. False: visit returned false. */
 typedef bool stats_visit(void *ctx, const char *name, uint64_t value);
 bool stats_each(const struct stats *stats, stats_visit *visit, void *ctx);
+
+/* Has end called for a connection, on its worker, if it is still there. False: no memory. */
+bool shared_end(struct shared *shared, unsigned worker, uint64_t number, void (*end)(void *conn));
 
 /* Ends the connections with that remote address. False: there is none. */
 bool shared_kick(struct shared *shared, struct bytes remote);

@@ -7,6 +7,32 @@
 
 #define FRAME_MAX 4096u
 
+/* What the file protocols serve: a folder of this run's own, emptied before each session. */
+static char folder[64];
+static const char *root;
+
+static bool listed(void *ctx, struct bytes name, int64_t size)
+{
+    struct path path = {0};
+    (void)size;
+    if (path_append(&path, name)) {
+        (void)files_delete(ctx, &path);
+        (void)files_delete_folder(ctx, &path);
+    }
+    return true;
+}
+
+static struct files *folder_empty(void)
+{
+    struct path all = {0};
+    struct files *files = root ? files_open(root) : NULL;
+    if (files) {
+        (void)files_list(files, &all, false, listed, files);
+        (void)files_list(files, &all, true, listed, files);
+    }
+    return files;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
@@ -14,6 +40,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
+    if (snprintf(folder, sizeof(folder), "/tmp/cport-fuzz-XXXXXX") > 0)
+        root = mkdtemp(folder);
     log_level_set((enum log_level)(LOG_ERROR + 1));
     return password_prepare() ? 0 : 1;
 }
@@ -25,6 +53,8 @@ static struct bytes play(
     static struct world world;
     struct session session;
     world_open(&world, FRAME_MAX);
+    if (proto->wants_files)
+        world.shared.files = folder_empty();
     session_open(&session, &world, proto);
     if (role != ROLE_NONE)
         session_login(&session, "ann", role);
@@ -48,6 +78,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     const struct proto *proto = proto_by_preface(data[0]);
     if (!proto)
+        return 0;
+    if (proto->wants_files && !root)
         return 0;
     struct bytes stream = {data + 3, size - 3};
     enum role role = (enum role)(data[2] % 3);

@@ -10,6 +10,7 @@
 #include "os.h"
 #include "proto.h"
 #include "shared.h"
+#include "uploads.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,7 +74,9 @@ static inline void world_open(struct world *world, uint32_t frame_max)
     shared->hub = hub_open(&world->box, 1, (size_t)1 << 30, session_push);
     shared->stats = world_stats;
     shared->kick = session_kick;
-    SESSION_REQUIRE(shared->users_lock && shared->clients && shared->hub);
+    shared->drop = session_kick;
+    shared->uploads = uploads_open();
+    SESSION_REQUIRE(shared->uploads && shared->users_lock && shared->clients && shared->hub);
     world->context.frame_max = frame_max;
     world->context.counters = &world->counters;
     world->context.shared = shared;
@@ -86,6 +89,8 @@ static inline void world_close(struct world *world)
     hub_close(shared->hub);
     clients_close(shared->clients);
     users_release(shared->users);
+    uploads_close(shared->uploads);
+    files_close(shared->files);
     sys_lock_free(shared->users_lock);
     mailbox_free(&world->box);
     payload_reader_clear(&world->context.payloads);
@@ -172,8 +177,7 @@ static inline void session_feed(struct session *session, const uint8_t *data, si
             SESSION_REQUIRE(buffer_len(&session->out) == answered);
             return;
         }
-        SESSION_REQUIRE(step != PROTO_NO_MEMORY);
-        session->closed = step == PROTO_CLOSE;
+        session->closed = step == PROTO_CLOSE || step == PROTO_NO_MEMORY;
         mail_read(&session->world->box, session);
     }
 }

@@ -526,7 +526,10 @@ static void protocols_are_chosen_by_their_byte(void **state)
     (void)state;
     for (unsigned byte = 0; byte < 256; byte++) {
         const struct proto *proto = proto_by_preface((uint8_t)byte);
-        const struct proto *expected = byte == 0x05   ? &proto_throughput
+        const struct proto *expected = byte == 0x02   ? &proto_upload
+                                       : byte == 0x03 ? &proto_download
+                                       : byte == 0x04 ? &proto_remote_stream
+                                       : byte == 0x05 ? &proto_throughput
                                        : byte == 0x08 ? &proto_control
                                        : byte == 0x09 ? &proto_log_output
                                        : byte == 0x10 ? &proto_message
