@@ -90,10 +90,8 @@ static int cancel(struct op *op)
     struct scratch *scratch = scratch_of(op);
     if (is_job(op))
         return offload_cancel(op->handle->port, op) ? CANCEL_DONE : CANCEL_LATER;
-    if (op->bits & OP_LINGERS) {
-        zero_copy_hurry(op);
+    if (scratch->cancel_sent) /* it lingers, and is told again that its handle closes */
         return CANCEL_LATER;
-    }
     scratch->cancel_sent = true;
     mpsc_push(&s->cancels, &scratch->cancel);
     if (postbox_knock(&s->starts))
