@@ -222,6 +222,16 @@ void handle_op_final(struct op *op, int64_t result, struct harvest *out)
         harvest_put(out, op, h->key, result, op->event_flags, op->aux);
         return;
     }
+    /* The same of one that is in no direction. */
+    if (op_is_unordered(op) && handle_is_open(h) && !(op->bits & OP_CAPTURED) &&
+        can_put(h->port, out)) {
+        unordered_remove(h, op);
+        h->pending--;
+        op->result = result;
+        op_set_state(op, OP_FREE);
+        harvest_put(out, op, h->key, result, op->event_flags, op->aux);
+        return;
+    }
     op_final_slowly(op, result, out);
 }
 

@@ -377,6 +377,8 @@ static inline void complete(struct uring *u, const struct io_uring_cqe *cqe, str
         handle_op_final(op, (int64_t)op->transferred, out);
     } else if (op->kind == OP_RECV_POOLED) {
         complete_pooled(u, op, cqe->res, cqe->flags, out);
+    } else if (op_is_file(op)) {
+        complete_file(u, op, cqe->res, out);
     } else {
         complete_slowly(u, cqe, out);
     }

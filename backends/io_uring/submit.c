@@ -265,13 +265,20 @@ CPORT_COLD static int start_slowly(struct op *op)
         shutdown_now(op);
         return START_DONE;
     }
-    if (is_job(op))
-        return offload_run(op->handle->port, op, &file_job);
     scratch_of(op)->state = 0;
     if (op->kind == OP_SENDFILE)
         return uring_sendfile_start(op);
     if (is_zero_copy(op))
         zero_copy_begin(op);
+    op_queue(op->handle->port->engine, op);
+    return START_PENDING;
+}
+
+static int start_file(struct op *op)
+{
+    if (is_job(op))
+        return offload_run(op->handle->port, op, &file_job);
+    scratch_of(op)->state = 0;
     op_queue(op->handle->port->engine, op);
     return START_PENDING;
 }
@@ -288,7 +295,7 @@ int uring_start(struct op *op)
     struct cport_handle *h = op->handle;
     struct uring *u = h->port->engine;
     if (!is_plain(u, op))
-        return start_slowly(op);
+        return op_is_file(op) ? start_file(op) : start_slowly(op);
     struct scratch *scratch = scratch_of(op);
     scratch->state = 0;
     scratch->tag = DATA_OP;
