@@ -65,6 +65,7 @@ int cts_detach(cport_handle *h, cport_os_handle *ret_fd)
         return ret;
     }
     checker_handle_detached(rec);
+    CHECK(ret_fd != NULL);
     *ret_fd = fd;
     return 0;
 }

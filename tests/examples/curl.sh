@@ -30,7 +30,9 @@ got=$("$program" "${many[@]}" | grep -c '^200 ')
 ((got == 200)) || fail "only $got of 200"
 
 # Nobody listens there any more: refused, and told.
-exec {server[1]}>&-
+to_server=${server[1]}
+exec {to_server}>&-
+# shellcheck disable=SC2154 # coproc sets it
 wait "$server_PID"
 ! got=$("$program" "$url/bytes/1") || fail "the server is gone, and yet: $got"
 [[ $got == failed:* ]] || fail "unexpected: $got"
