@@ -1,6 +1,7 @@
 /*
- * The benchmark of files: blocks are read at random places of one file that this makes, `depth` at a time. A round of one reader
- * is a new process that warms up, measures itself, and says what came of it; readers take turns as the echo's servers do.
+ * The benchmark of files: blocks are read at random places of one file that this makes, `depth` at
+ * a time. A round of one reader is a new process that warms up, measures itself, and says what came
+ * of it; readers take turns as the echo's servers do.
  */
 #include "commands.h"
 #include "report.h"

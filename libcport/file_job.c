@@ -51,7 +51,8 @@ bool file_took(struct op *op, size_t n)
         op->result = CPORT_EIO; /* nothing went out, and nothing says why */
         return true;
     }
-    /* A file ends where nothing more comes. Past the cache that cannot be asked: the rest has no block's alignment. */
+    /* A file ends where nothing more comes. Past the cache that cannot be asked: the rest has no
+     * block's alignment. */
     if (!is_write(op) && (n == 0 || (n < asked && op->handle->direct)))
         return true;
     if (has_pieces(op))

@@ -88,8 +88,8 @@ static bool is_on_handle(struct list *chain)
     return job_of(first_of(chain))->kind->end == offload_end_of_handle;
 }
 
-/* Those of one handle that follow each other. Their events are the port's before the handle's lock is let go: no later event of
- * the handle, a close's above all, gets before them. */
+/* Those of one handle that follow each other. Their events are the port's before the handle's
+ * lock is let go: no later event of the handle, a close's above all, gets before them. */
 static struct list *end_together(struct cport_port *port, struct list *chain)
 {
     struct cport_handle *h = first_of(chain)->handle;
@@ -105,8 +105,8 @@ static struct list *end_together(struct cport_port *port, struct list *chain)
     return chain;
 }
 
-/* Shared ports. One thread ends what has run, for itself and for those that come meanwhile: the more there is, the fewer locks and
- * wakes for each. */
+/* Shared ports. One thread ends what has run, for itself and for those that come meanwhile: the
+ * more there is, the fewer locks and wakes for each. */
 static void answer_shared(struct cport_port *port)
 {
     struct offload *pool = &port->offload;
@@ -158,7 +158,8 @@ static void sleep_idle(struct offload *pool)
     os_futex_wait(&pool->word, word, -1);
     lock_acquire(&pool->lock);
     pool->idle--;
-    /* One that woke by itself stands in for the one that was called, who will find nothing to do. */
+    /* One that woke by itself stands in for the one that was called, who will find nothing to
+     * do. */
     if (pool->called)
         pool->called--;
 }

@@ -1,16 +1,20 @@
 /*
- * offload.h: a port's own threads, for what no kernel call does without blocking: files beside epoll, name lookups.
+ * offload.h: a port's own threads, for what no kernel call does without blocking: files beside
+ * epoll, name lookups.
  *
- * Ownership. One pool in every port. Its threads start when there is work and stay until the port closes. A job lies in its
- * op's engine scratch and is the pool's from offload_run until `end` is called, or offload_cancel returns true.
+ * Ownership. One pool in every port. Its threads start when there is work and stay until the port
+ * closes. A job lies in its op's engine scratch and is the pool's from offload_run until `end` is
+ * called, or offload_cancel returns true.
  *
- * Threading. offload_run and offload_cancel from any thread that may use the port, locks held or not. `run` is called by a
- * thread of the pool, without a lock. `end` is called where the port may be used: in the wait of a SINGLE port's owner, or
- * by whichever thread on a shared one; without a lock, either.
+ * Threading. offload_run and offload_cancel from any thread that may use the port, locks held or
+ * not. `run` is called by a thread of the pool, without a lock. `end` is called where the port may
+ * be used: in the wait of a SINGLE port's owner, or by whichever thread on a shared one; without a
+ * lock, either.
  *
- * Ends come in batches. SINGLE ports: the first to end after the owner has looked leaves one packet, the bell, in the port's
- * postbox, and the others join it. So an owner that is busy is never woken, and one that sleeps is woken once. Shared ports: while
- * one thread of the pool ends what has run, the others leave theirs to it.
+ * Ends come in batches. SINGLE ports: the first to end after the owner has looked leaves one
+ * packet, the bell, in the port's postbox, and the others join it. So an owner that is busy is
+ * never woken, and one that sleeps is woken once. Shared ports: while one thread of the pool ends
+ * what has run, the others leave theirs to it.
  */
 #ifndef CPORT_OFFLOAD_H
 #define CPORT_OFFLOAD_H
@@ -24,10 +28,11 @@ struct harvest;
 
 /* What jobs of one kind do. */
 struct job_kind {
-    /* Blocks as long as it takes. Sets op->result, ->transferred and ->aux, and touches nothing else that a cancel may. */
+    /* Blocks as long as it takes. Sets op->result, ->transferred and ->aux, and touches nothing
+     * else that a cancel may. */
     void (*run)(struct op *op);
-    /* Makes the op final: handle_op_final under its handle's lock, or port_ready for an op without a handle. out may be NULL;
-     * otherwise it has room for one event. */
+    /* Makes the op final: handle_op_final under its handle's lock, or port_ready for an op
+     * without a handle. out may be NULL; otherwise it has room for one event. */
     void (*end)(struct op *op, struct harvest *out);
 };
 
@@ -57,7 +62,8 @@ struct offload {
 #define OFFLOAD_THREADS_MOST    1024u
 
 void offload_init(struct offload *pool, unsigned threads_most);
-/* The port has no handles, and nobody waits at it: jobs that nobody has begun end with CPORT_ECANCELED; waits for the others. */
+/* The port has no handles, and nobody waits at it: jobs that nobody has begun end with
+ * CPORT_ECANCELED; waits for the others. */
 void offload_close(struct cport_port *port);
 
 /* Hands op to the pool. 0; CPORT_ENOMEM: there is no thread, and none can be had. */

@@ -22,7 +22,8 @@ static int open_flags(uint32_t flags)
         how |= O_TRUNC;
     if (flags & CPORT_FILE_DIRECT)
         how |= O_DIRECT;
-    /* Of a file it asks nothing, but it keeps the opening of a pipe from waiting for the other side. */
+    /* Of a file it asks nothing, but it keeps the opening of a pipe from waiting for the other
+     * side. */
     return how | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 }
 

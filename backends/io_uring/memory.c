@@ -1,8 +1,8 @@
 /*
  * memory.c: memory that the kernel keeps pinned, so that it need not for each transfer of a file.
  *
- * The kernel's table has a place for each region from the port's open on. Transfers that are under way when a region goes keep
- * it alive in the kernel.
+ * The kernel's table has a place for each region from the port's open on. Transfers that are under
+ * way when a region goes keep it alive in the kernel.
  */
 #include <sys/uio.h>
 

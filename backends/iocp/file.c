@@ -1,8 +1,9 @@
 /*
  * file.c: files.
  *
- * Windows reads and writes one piece of memory per call (the scattering calls want whole pages): several are moved one after
- * the other. Nothing flushes a file without blocking, so a thread of the port's does that.
+ * Windows reads and writes one piece of memory per call (the scattering calls want whole pages):
+ * several are moved one after the other. Nothing flushes a file without blocking, so a thread of
+ * the port's does that.
  */
 #include "error.h"
 #include "functions.h"

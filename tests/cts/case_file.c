@@ -212,8 +212,9 @@ void s54_a_file_is_used_as_it_was_opened(void)
     cts_port_close(port);
 }
 
-/* With aligned memory, offset and length it works, to the byte at the end. What is not aligned is an error or works, as the file
- * system likes; and a file system that has no such thing says so at the open. */
+/* With aligned memory, offset and length it works, to the byte at the end. What is not aligned
+ * is an error or works, as the file system likes; and a file system that has no such thing says
+ * so at the open. */
 void s54_transfers_past_the_cache(void)
 {
     file f;
@@ -461,7 +462,8 @@ void s57_sync(void)
     cts_port_close(port);
 }
 
-/* One thread has a lot to do, and each operation is cancelled right after its start, or a few starts later. */
+/* One thread has a lot to do, and each operation is cancelled right after its start, or a few
+ * starts later. */
 void s57_cancel_says_so_by_its_result(void)
 {
     enum { OPS = 64, ROUNDS = 12 };

@@ -14,7 +14,8 @@ static bool can_pin(cport_port *port)
     return (info.caps & CPORT_CAP_PINNED_MEMORY) != 0;
 }
 
-/* Operations inside, across its edge and beside it; where there is no such thing that is said, and they work as well. */
+/* Operations inside, across its edge and beside it; where there is no such thing that is said,
+ * and they work as well. */
 void pinned_memory_is_used_like_any_other(void)
 {
     file f;
@@ -109,7 +110,8 @@ void pinned_memory_may_go_while_it_is_used(void)
 
 /* ---- Memory of the library's own ---- */
 
-/* One allocation is refused per run, so a call that failed for memory must succeed when it is repeated. */
+/* One allocation is refused per run, so a call that failed for memory must succeed when it is
+ * repeated. */
 #define PERSIST(call)                                                                              \
     do {                                                                                           \
         int persist_ret = (call);                                                                  \

@@ -131,7 +131,8 @@ void s14_a_file_is_attached(void)
     cts_port_close(port);
 }
 
-/* It would be read and written where it stands, or at its end, and not at the offset that an operation gives. */
+/* It would be read and written where it stands, or at its end, and not at the offset that an
+ * operation gives. */
 void s14_a_file_with_a_place_of_its_own_is_refused(void)
 {
     cport_handle *h;

@@ -42,7 +42,8 @@ void cts_file_close(cport_os_handle file)
 void cts_file_name(char ret_path[CTS_PATH_MOST], const char *ending)
 {
     const char *folder = getenv("TMPDIR");
-    /* The time, since a killed case leaves its files, and the system uses a process's number again. */
+    /* The time, since a killed case leaves its files, and the system uses a process's number
+     * again. */
     snprintf(ret_path, CTS_PATH_MOST, "%s/cport-cts-%ld-%lld%s",
         folder != NULL && folder[0] != '\0' ? folder : "/tmp", (long)getpid(),
         (long long)cts_now_ns(), ending);
@@ -78,7 +79,8 @@ void cts_disk_limit(uint64_t bytes, char ret_path[CTS_PATH_MOST])
         snprintf(ret_path, CTS_PATH_MOST, "/tmp/cport-cts");
         return;
     }
-    /* Not permitted here: then every file of the process is limited, with a signal to boot, which is the process's own. */
+    /* Not permitted here: then every file of the process is limited, with a signal to boot,
+     * which is the process's own. */
     printf("no file system can be mounted: a limit on the size of files stands in\n");
     struct rlimit limit = {bytes, bytes};
     CHECK_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);

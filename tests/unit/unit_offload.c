@@ -1,5 +1,6 @@
 /*
- * The threads of a port: how many, in what order, who ends a job, and what cancel and close leave behind.
+ * The threads of a port: how many, in what order, who ends a job, and what cancel and close leave
+ * behind.
  */
 #include "port.h"
 
@@ -287,7 +288,8 @@ static void a_batch_wakes_a_shared_port_once(void **state)
     assert_int_equal(cport_port_close(port), 0);
 }
 
-/* The op whose thread it blocks in is awaited; those that wait behind it are given back; nobody gets an event. */
+/* The op whose thread it blocks in is awaited; those that wait behind it are given back; nobody
+ * gets an event. */
 static void close_gives_everything_back(void **state)
 {
     (void)state;
@@ -298,7 +300,8 @@ static void close_gives_everything_back(void **state)
         for (int i = 0; i < TASKS; i++)
             task_start(port, &tasks[i], i, &gate);
         until_inside(&gate, 1);
-        /* Too late to begin: its thread looks at `stopping` first, which close sets before it waits for the thread. */
+        /* Too late to begin: its thread looks at `stopping` first, which close sets before it
+         * waits for the thread. */
         lock_acquire(&port->offload.lock);
         port->offload.stopping = true;
         lock_release(&port->offload.lock);

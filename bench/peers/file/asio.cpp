@@ -1,5 +1,5 @@
-// Boost.Asio: its thread_pool reads, and posts what it got to the context that one thread runs. (Its own files need io_uring,
-// for which the packaged library is not built.)
+// Boost.Asio: its thread_pool reads, and posts what it got to the context that one thread runs.
+// (Its own files need io_uring, for which the packaged library is not built.)
 #include "reader.h"
 
 #include <boost/asio.hpp>

@@ -1,7 +1,8 @@
 /*
  * This library: a SINGLE port on one engine, a read per slot.
  *
- * Variant "shared": on a shared port, with one thread all the same. "pinned": the memory is pinned once. "16": so many threads where the kernel does not read by itself.
+ * Variant "shared": on a shared port, with one thread all the same. "pinned": the memory is pinned
+ * once. "16": so many threads where the kernel does not read by itself.
  */
 #include "reader.h"
 

@@ -1,4 +1,5 @@
-/* libuv: uv_fs_read with a callback, on its pool of threads, whose number is set as its documentation says. */
+/* libuv: uv_fs_read with a callback, on its pool of threads, whose number is set as its
+ * documentation says. */
 #include "reader.h"
 
 #include <fcntl.h>

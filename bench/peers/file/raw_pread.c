@@ -1,4 +1,5 @@
-/* One read after the other, which block: what the cache costs by itself. No more than one is ever under way. */
+/* One read after the other, which block: what the cache costs by itself. No more than one is
+ * ever under way. */
 #include "reader.h"
 
 #include <errno.h>

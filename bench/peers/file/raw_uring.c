@@ -1,4 +1,5 @@
-/* The completion loop at its barest: DEFER_TASKRUN, one system call per turn. Variant "fixed": registered memory. */
+/* The completion loop at its barest: DEFER_TASKRUN, one system call per turn. Variant "fixed":
+ * registered memory. */
 #include "reader.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 /*
- * What the programs that read a file at random have in common. Each keeps `depth` reads of a block under way on one thread, the
- * way its library teaches, and asks here which block is next; here, too, the reads are counted and timed.
+ * What the programs that read a file at random have in common. Each keeps `depth` reads of a block
+ * under way on one thread, the way its library teaches, and asks here which block is next; here,
+ * too, the reads are counted and timed.
  *
  * Ownership: the reader is reader.c's; a slot, and its memory, is lent to one read at a time.
  * Threading: one thread, main's.
