@@ -81,10 +81,10 @@ static void unordered_remove(struct cport_handle *h, struct op *op)
 static void give_back(struct cport_port *port, struct op *op)
 {
     op->bits &= (uint16_t)~OP_CAPTURED;
-    if (op->kind == OP_RECV_POOLED) {
+    if (op->kind == OP_RECV_POOLED || op->kind == OP_RECVMSG_POOLED)
         atomic_fetch_sub_explicit(&op->io.pool->receives, 1, memory_order_relaxed);
+    if (op->kind == OP_RECV_POOLED)
         return;
-    }
     /* release: pairs with the acquire of whoever closes the file. */
     if (op->kind == OP_SENDFILE)
         atomic_fetch_sub_explicit(&op->io.vec->passage.file->passages, 1, memory_order_release);
@@ -511,14 +511,47 @@ static int take_descriptor(struct cport_handle *h, bool borrowed)
     return r;
 }
 
+static uint8_t traits_of(cport_os_handle fd, uint32_t flags)
+{
+    struct os_socket_kind kind = os_socket_kind(fd);
+    unsigned traits = kind.type ? HANDLE_SOCKET : 0;
+    if (kind.type == SOCK_STREAM)
+        traits |= HANDLE_STREAM;
+    if (kind.type != SOCK_DGRAM)
+        return (uint8_t)traits;
+    traits |= HANDLE_DATAGRAM;
+    if (kind.is_unix)
+        traits |= HANDLE_UNIX;
+    else if (!(flags & CPORT_ATTACH_UNREACHABLE))
+        traits |= HANDLE_QUIET;
+    return (uint8_t)traits;
+}
+
+/* Flags and descriptor fit each other, and a socket of ours tells of unreachable ports if asked to. */
+static int prepare_traits(cport_os_handle fd, uint32_t flags, uint8_t *ret_traits)
+{
+    const uint8_t traits = traits_of(fd, flags);
+    const bool is_udp = (traits & (HANDLE_DATAGRAM | HANDLE_UNIX)) == HANDLE_DATAGRAM;
+    const bool told = (flags & CPORT_ATTACH_UNREACHABLE) != 0;
+    if (told && (!is_udp || (flags & CPORT_ATTACH_BORROWED)))
+        return CPORT_EINVAL;
+    *ret_traits = traits;
+    return is_udp && !(flags & CPORT_ATTACH_BORROWED) ? os_socket_set_unreachable(fd, told) : 0;
+}
+
 int cport_attach(
     cport_port *port, cport_os_handle fd, uintptr_t key, uint32_t flags, cport_handle **ret_h)
 {
-    if (!port || !ret_h || (flags & ~CPORT_ATTACH_BORROWED) || fd == CPORT_OS_HANDLE_INVALID)
+    const uint32_t known = CPORT_ATTACH_BORROWED | CPORT_ATTACH_UNREACHABLE;
+    if (!port || !ret_h || (flags & ~known) || fd == CPORT_OS_HANDLE_INVALID)
         return CPORT_EINVAL;
     const bool borrowed = (flags & CPORT_ATTACH_BORROWED) != 0;
     if (!port_is_mine(port))
         return CPORT_EWRONGTHREAD;
+    uint8_t traits = 0;
+    int r = prepare_traits(fd, flags, &traits);
+    if (r < 0)
+        return r;
     struct cport_handle *h = handle_alloc(port);
     if (!h)
         return CPORT_ENOMEM;
@@ -532,9 +565,10 @@ int cport_attach(
     h->close_op = NULL;
     h->pending = 0;
     h->engine_bits = 0;
+    h->traits = traits;
     h->engine_next = NULL;
     h->engine = NULL;
-    int r = take_descriptor(h, borrowed);
+    r = take_descriptor(h, borrowed);
     if (r < 0)
         goto fail_handle;
     h->state = borrowed ? HANDLE_BORROWED : HANDLE_OPEN;

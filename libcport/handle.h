@@ -25,6 +25,14 @@ enum handle_state {
     HANDLE_OPEN,     /* a socket: takes all others */
 };
 
+/* What the descriptor is, in cport_handle.traits. */
+#define HANDLE_SOCKET   0x01u
+#define HANDLE_STREAM   0x02u
+#define HANDLE_DATAGRAM 0x04u
+#define HANDLE_UNIX     0x08u /* told of datagram sockets only */
+#define HANDLE_QUIET                                                                               \
+    0x10u /* an IP datagram socket that does not tell of unreachable ports: CPORT_ATTACH_UNREACHABLE */
+
 /* A queue of ops; the head is with the engine (OP_STARTED or OP_PAUSED), the rest OP_QUEUED. */
 struct dir {
     struct op *head;
@@ -49,6 +57,7 @@ struct cport_handle {
     bool file;             /* set by backend->attach, as is the next */
     bool direct;           /* a file whose transfers go past the system's cache */
     uint8_t engine_bits;   /* engine's */
+    uint8_t traits;        /* HANDLE_…; constant while attached */
     cport_os_handle given; /* the caller's name for fd: another one if that is borrowed */
     struct cport_handle *engine_next; /* engine's */
     void *engine;                     /* engine's */

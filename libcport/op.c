@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "datagram.h"
 #include "port.h"
 #include "resolve.h"
 
@@ -86,7 +87,8 @@ static int capture_pieces(
     struct vec *vec = port_vec(h->port);
     if (!vec)
         return CPORT_ENOMEM;
-    memcpy(vec->bufs, bufs, count * sizeof(*bufs));
+    if (count)
+        memcpy(vec->bufs, bufs, count * sizeof(*bufs));
     vec->first = 0;
     vec->count = count;
     op->io.vec = vec;
@@ -116,10 +118,16 @@ static bool pieces_ok(const cport_buf *bufs, unsigned count)
     return true;
 }
 
+/* A receive on a datagram socket takes one datagram, and has nothing to wait for then. */
+static bool wants_all_of_a_datagram(const cport_handle *h, uint32_t flags)
+{
+    return (flags & CPORT_RECV_ALL) && h && (h->traits & HANDLE_DATAGRAM);
+}
+
 int cport_recv(cport_handle *h, cport_op *public_op, void *data, size_t len, uint32_t flags)
 {
     struct op *op = op_of(public_op);
-    if (!data && len)
+    if ((!data && len) || wants_all_of_a_datagram(h, flags))
         return CPORT_EINVAL;
     int r = op_begin(h, op, OP_RECV, flags, CPORT_RECV_ALL | CPORT_INLINE_OK);
     return r < 0 ? r : submit_plain(h, &h->rd, op, data, len);
@@ -129,26 +137,31 @@ int cport_recvv(
     cport_handle *h, cport_op *public_op, const cport_buf *bufs, unsigned count, uint32_t flags)
 {
     struct op *op = op_of(public_op);
-    if (!pieces_ok(bufs, count))
+    if (!pieces_ok(bufs, count) || wants_all_of_a_datagram(h, flags))
         return CPORT_EINVAL;
     int r = op_begin(h, op, OP_RECVV, flags, CPORT_RECV_ALL | CPORT_INLINE_OK);
     return r < 0 ? r : submit_pieces(h, &h->rd, op, bufs, count);
 }
 
-int cport_recv_pooled(cport_handle *h, cport_op *public_op, cport_bufs *pool, uint32_t flags)
+static int submit_pooled(cport_handle *h, struct op *op, cport_bufs *pool, size_t len)
 {
-    struct op *op = op_of(public_op);
-    if (!pool || (h && pool->port != h->port))
-        return CPORT_EINVAL;
-    int r = op_begin(h, op, OP_RECV_POOLED, flags, CPORT_MULTISHOT);
-    if (r < 0)
-        return r;
     atomic_fetch_add_explicit(&pool->receives, 1, memory_order_relaxed);
     op->bits |= OP_CAPTURED;
     op->io.pool = pool;
     op->io.base = NULL;
-    op->io.len = pool->size;
+    op->io.len = len;
     return handle_submit(h, &h->rd, op);
+}
+
+int cport_recv_pooled(cport_handle *h, cport_op *public_op, cport_bufs *pool, uint32_t flags)
+{
+    struct op *op = op_of(public_op);
+    if (!pool || (h && (pool->port != h->port || (h->traits & HANDLE_DATAGRAM))))
+        return CPORT_EINVAL;
+    int r = op_begin(h, op, OP_RECV_POOLED, flags, CPORT_MULTISHOT);
+    if (r < 0)
+        return r;
+    return submit_pooled(h, op, pool, pool->size);
 }
 
 int cport_send(cport_handle *h, cport_op *public_op, const void *data, size_t len, uint32_t flags)
@@ -221,6 +234,63 @@ int cport_sendfile(cport_handle *h, cport_op *public_op, cport_handle *file, uin
     op->io.len = ht.head_len + (size_t)len + ht.tail_len;
     op->bits |= OP_CAPTURED;
     return handle_submit(h, &h->wr, op);
+}
+
+/* ---- Datagrams ---- */
+
+static bool control_ok(const cport_msg *msg, uint32_t len)
+{
+    return len == 0 || (msg->control && (uintptr_t)msg->control % _Alignof(uint64_t) == 0);
+}
+
+static int submit_msg(cport_handle *h, struct dir *d, struct op *op, const cport_msg *msg)
+{
+    op->io.msg = (cport_msg *)(uintptr_t)msg;
+    return submit_pieces(h, d, op, msg->bufs, msg->bufs_count);
+}
+
+int cport_recvmsg(cport_handle *h, cport_op *public_op, cport_msg *msg, uint32_t flags)
+{
+    struct op *op = op_of(public_op);
+    if (!msg || !pieces_ok(msg->bufs, msg->bufs_count) || !control_ok(msg, msg->control_room) ||
+        (msg->address_room && !msg->address) || (h && !(h->traits & HANDLE_DATAGRAM)))
+        return CPORT_EINVAL;
+    int r = op_begin(h, op, OP_RECVMSG, flags, CPORT_INLINE_OK);
+    return r < 0 ? r : submit_msg(h, &h->rd, op, msg);
+}
+
+int cport_sendmsg(cport_handle *h, cport_op *public_op, const cport_msg *msg, uint32_t flags)
+{
+    struct op *op = op_of(public_op);
+    if (!msg || (msg->bufs_count && !pieces_ok(msg->bufs, msg->bufs_count)) ||
+        !control_ok(msg, msg->control_len) || (h && !(h->traits & HANDLE_DATAGRAM)))
+        return CPORT_EINVAL;
+    if (msg->address &&
+        (msg->address_len <= 0 || (size_t)msg->address_len > sizeof(struct sockaddr_storage)))
+        return CPORT_EINVAL;
+    int r = op_begin(h, op, OP_SENDMSG, flags, CPORT_INLINE_OK);
+    if (r < 0)
+        return r;
+    /* A system that does not know of it may send all as one. */
+    if (msg->control_len && !(h->port->caps & CPORT_CAP_UDP_GSO) && os_msg_is_segmented(msg))
+        return CPORT_ENOTSUP;
+    return submit_msg(h, &h->wr, op, msg);
+}
+
+int cport_recvmsg_pooled(cport_handle *h, cport_op *public_op, cport_bufs *pool, uint32_t flags)
+{
+    struct op *op = op_of(public_op);
+    if (!pool || pool->size <= CPORT_MSG_HEAD ||
+        (h && (pool->port != h->port || !(h->traits & HANDLE_DATAGRAM))))
+        return CPORT_EINVAL;
+    int r = op_begin(h, op, OP_RECVMSG_POOLED, flags, CPORT_MULTISHOT);
+    if (r < 0)
+        return r;
+    op->io.vec = port_vec(h->port);
+    if (!op->io.vec)
+        return CPORT_ENOMEM;
+    op->engine[0] = 0;
+    return submit_pooled(h, op, pool, datagram_room(pool));
 }
 
 int cport_shutdown(cport_handle *h, cport_op *public_op, int how)

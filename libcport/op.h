@@ -36,11 +36,14 @@ enum op_kind {
     OP_ACCEPT, /* from here to OP_RECV_POOLED: the receiving direction; others: the sending one */
     OP_RECV,
     OP_RECVV,
+    OP_RECVMSG,
+    OP_RECVMSG_POOLED,
     OP_RECV_POOLED,
     OP_CONNECT,
     OP_SEND,
     OP_SENDV,
     OP_SENDFILE,
+    OP_SENDMSG,
     OP_SHUTDOWN,
     OP_POLL, /* from here to OP_SYNC: in no direction, any number at once */
     OP_READ, /* from here to OP_SYNC: on a file */
@@ -70,6 +73,7 @@ enum op_state {
 #define OP_EPISODE   0x2u /* accept: its want of descriptors has been told; until the next success */
 #define OP_KEPT      0x8u  /* engine's: the kernel has not let go of all its memory */
 #define OP_LINGERS   0x10u /* has left its direction, and is kept: see handle_op_linger */
+#define OP_AHEAD     0x20u /* has gone with the op before it: its result is set */
 #define OP_CAPTURED                                                                                \
     0x4u /* io.vec, or a use of io.pool, is this op's and to be given back when it is final */
 
@@ -105,7 +109,10 @@ struct op {
     };
     union {
         struct {
-            void *base;
+            union {
+                void *base;
+                cport_msg *msg; /* of one that is sent, only read */
+            };
             size_t len;
             struct vec *vec;
             union {

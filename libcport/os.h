@@ -75,7 +75,14 @@ void os_free(void *memory);
 
 /* Sockets: what differs between systems. 0, or an error code. socket.c has the rest. */
 int os_socket_start(void); /* once per process, lazily: Winsock */
-int os_socket_open(int family, cport_os_handle *ret_fd);
+int os_socket_open(int family, int type, cport_os_handle *ret_fd);
+struct os_socket_kind {
+    int type;     /* SOCK_…; 0: not a socket */
+    bool is_unix; /* told of datagram sockets only */
+};
+struct os_socket_kind os_socket_kind(cport_os_handle fd);
+/* Whether a datagram that came back as unreachable is told; with an error where that cannot be set. */
+int os_socket_set_unreachable(cport_os_handle fd, bool told);
 int os_socket_set_abort(cport_os_handle fd);
 /* A descriptor of our own for somebody else's socket, or that same one where the engine can do without; and back. */
 int os_borrow(cport_os_handle fd, cport_os_handle *ret_own);
@@ -84,6 +91,15 @@ void os_give_back(cport_os_handle fd, cport_os_handle own);
 int os_socket_set_reuse(cport_os_handle fd);
 int os_socket_set_reuse_port(cport_os_handle fd);
 int os_socket_set_user_timeout(cport_os_handle fd, uint32_t timeout_ms);
+/* Datagrams come with the address and the interface that they came to. */
+int os_socket_set_packet_info(cport_os_handle fd);
+int os_socket_set_gro(cport_os_handle fd);
+bool os_socket_has_gso(void); /* the kernel cuts one send into datagrams */
+/* Unix sockets. Text: as snprintf returns. */
+bool os_has_unix(void);
+int os_unix_address(const char *path, struct sockaddr_storage *ret_address, cport_socklen *ret_len);
+int os_unix_text(
+    const struct sockaddr *address, cport_socklen address_len, char *text, size_t size);
 int os_socket_error(void); /* the error code of the calling thread's last socket call */
 
 /* Files: the arguments have been checked. */

@@ -134,9 +134,9 @@ int os_socket_error(void)
     return error_from_errno(errno);
 }
 
-int os_socket_open(int family, cport_os_handle *ret_fd)
+int os_socket_open(int family, int type, cport_os_handle *ret_fd)
 {
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+    int fd = socket(family, type | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return os_socket_error();
     *ret_fd = fd;

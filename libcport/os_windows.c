@@ -211,10 +211,10 @@ int os_socket_error(void)
     return error_from_win32((uint32_t)WSAGetLastError());
 }
 
-int os_socket_open(int family, cport_os_handle *ret_fd)
+int os_socket_open(int family, int type, cport_os_handle *ret_fd)
 {
-    SOCKET s = WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, NULL, 0,
-        WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+    SOCKET s =
+        WSASocketW(family, type, 0, NULL, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
     if (s == INVALID_SOCKET)
         return os_socket_error();
     *ret_fd = s;

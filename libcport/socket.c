@@ -8,10 +8,14 @@
 #include "options.h"
 #include "os.h"
 
-#define FLAGS_KNOWN                                                                                \
+#define FLAGS_TCP                                                                                  \
     (CPORT_SOCKET_NODELAY | CPORT_SOCKET_REUSE_PORT | CPORT_SOCKET_KEEPALIVE | CPORT_SOCKET_V6ONLY)
+#define FLAGS_UDP                                                                                  \
+    (CPORT_SOCKET_REUSE_PORT | CPORT_SOCKET_V6ONLY | CPORT_SOCKET_BROADCAST |                      \
+        CPORT_SOCKET_PACKET_INFO | CPORT_SOCKET_GRO)
 
-static int options_check(const cport_socket_options *given, cport_socket_options *ret_opt)
+static int options_check(
+    const cport_socket_options *given, uint32_t flags_known, cport_socket_options *ret_opt)
 {
     *ret_opt = (cport_socket_options){.size = sizeof(*ret_opt)};
     if (!given)
@@ -19,7 +23,7 @@ static int options_check(const cport_socket_options *given, cport_socket_options
     int r = options_copy(given, offsetof(cport_socket_options, backlog), sizeof(*ret_opt), ret_opt);
     if (r < 0)
         return r;
-    bool sane = !(ret_opt->flags & ~FLAGS_KNOWN) && ret_opt->backlog <= INT32_MAX &&
+    bool sane = !(ret_opt->flags & ~flags_known) && ret_opt->backlog <= INT32_MAX &&
                 ret_opt->user_timeout_ms <= INT32_MAX && ret_opt->send_buffer <= INT32_MAX &&
                 ret_opt->recv_buffer <= INT32_MAX;
     return sane ? 0 : CPORT_EINVAL;
@@ -61,6 +65,14 @@ int cport_address(const char *host, uint16_t tcp_port, struct sockaddr_storage *
     return 0;
 }
 
+int cport_address_unix(
+    const char *path, struct sockaddr_storage *ret_address, cport_socklen *ret_len)
+{
+    if (!path || !path[0] || !ret_address || !ret_len)
+        return CPORT_EINVAL;
+    return os_unix_address(path, ret_address, ret_len);
+}
+
 int cport_address_text(
     const struct sockaddr *address, cport_socklen address_len, char *text, size_t size)
 {
@@ -80,6 +92,8 @@ int cport_address_text(
         memcpy(&v6, address, sizeof(v6));
         inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof(host));
         written = snprintf(text, size, "[%s]:%u", host, (unsigned)ntohs(v6.sin6_port));
+    } else if (address->sa_family == AF_UNIX && os_has_unix()) {
+        written = os_unix_text(address, address_len, text, size);
     } else {
         return CPORT_EINVAL;
     }
@@ -101,6 +115,12 @@ static int configure(cport_os_handle fd, const cport_socket_options *opt)
         r = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
     if (r == 0 && (opt->flags & CPORT_SOCKET_REUSE_PORT))
         r = os_socket_set_reuse_port(fd);
+    if (r == 0 && (opt->flags & CPORT_SOCKET_BROADCAST))
+        r = set_option(fd, SOL_SOCKET, SO_BROADCAST, 1);
+    if (r == 0 && (opt->flags & CPORT_SOCKET_PACKET_INFO))
+        r = os_socket_set_packet_info(fd);
+    if (r == 0 && (opt->flags & CPORT_SOCKET_GRO))
+        r = os_socket_set_gro(fd);
     if (r == 0 && opt->send_buffer)
         r = set_option(fd, SOL_SOCKET, SO_SNDBUF, (int)opt->send_buffer);
     if (r == 0 && opt->recv_buffer)
@@ -115,8 +135,54 @@ int cport_socket_configure(cport_os_handle fd, const cport_socket_options *given
     cport_socket_options opt;
     if (!given)
         return CPORT_EINVAL;
-    int r = options_check(given, &opt);
+    uint32_t flags_known = os_socket_kind(fd).type == SOCK_DGRAM ? FLAGS_UDP : FLAGS_TCP;
+    int r = options_check(given, flags_known, &opt);
     return r < 0 ? r : configure(fd, &opt);
+}
+
+/* A socket with its options set. */
+static int socket_make(
+    int family, int type, const cport_socket_options *opt, cport_os_handle *ret_fd)
+{
+    int r = os_socket_start();
+    if (r < 0)
+        return r;
+    cport_os_handle fd;
+    r = os_socket_open(family, type, &fd);
+    if (r < 0)
+        return r;
+    r = configure(fd, opt);
+    if (r == 0 && family == AF_INET6)
+        r = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, (opt->flags & CPORT_SOCKET_V6ONLY) != 0);
+    if (r < 0) {
+        cport_socket_close(fd);
+        return r;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+/* The same, bound if there is an address, and listening if it is a server's. */
+static int socket_place(int family, int type, bool listens, const struct sockaddr *address,
+    cport_socklen address_len, const cport_socket_options *opt, cport_os_handle *ret_fd)
+{
+    cport_os_handle fd;
+    int r = socket_make(family, type, opt, &fd);
+    if (r < 0)
+        return r;
+    int backlog = opt->backlog ? (int)opt->backlog : SOMAXCONN;
+    if (listens && family != AF_UNIX)
+        r = os_socket_set_reuse(fd);
+    if (r == 0 && address && bind(fd, address, address_len) != 0)
+        r = os_socket_error();
+    if (r == 0 && listens && listen(fd, backlog) != 0)
+        r = os_socket_error();
+    if (r < 0) {
+        cport_socket_close(fd);
+        return r;
+    }
+    *ret_fd = fd;
+    return 0;
 }
 
 int cport_socket_tcp(int family, const cport_socket_options *given, cport_os_handle *ret_fd)
@@ -124,25 +190,8 @@ int cport_socket_tcp(int family, const cport_socket_options *given, cport_os_han
     cport_socket_options opt;
     if (!ret_fd || (family != AF_INET && family != AF_INET6))
         return CPORT_EINVAL;
-    int r = options_check(given, &opt);
-    if (r < 0)
-        return r;
-    r = os_socket_start();
-    if (r < 0)
-        return r;
-    cport_os_handle fd;
-    r = os_socket_open(family, &fd);
-    if (r < 0)
-        return r;
-    r = configure(fd, &opt);
-    if (r == 0 && family == AF_INET6)
-        r = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, (opt.flags & CPORT_SOCKET_V6ONLY) != 0);
-    if (r < 0) {
-        cport_socket_close(fd);
-        return r;
-    }
-    *ret_fd = fd;
-    return 0;
+    int r = options_check(given, FLAGS_TCP, &opt);
+    return r < 0 ? r : socket_make(family, SOCK_STREAM, &opt, ret_fd);
 }
 
 int cport_socket_tcp_listen(const struct sockaddr *address, cport_socklen address_len,
@@ -150,26 +199,60 @@ int cport_socket_tcp_listen(const struct sockaddr *address, cport_socklen addres
 {
     if (!address || address_len <= 0 || !ret_fd)
         return CPORT_EINVAL;
+    int family = address->sa_family;
     cport_socket_options opt;
-    int r = options_check(given, &opt);
+    if (family != AF_INET && family != AF_INET6)
+        return CPORT_EINVAL;
+    int r = options_check(given, FLAGS_TCP, &opt);
+    return r < 0 ? r : socket_place(family, SOCK_STREAM, true, address, address_len, &opt, ret_fd);
+}
+
+int cport_socket_udp(int family, const struct sockaddr *address, cport_socklen address_len,
+    const cport_socket_options *given, cport_os_handle *ret_fd)
+{
+    if (!ret_fd || (family != AF_INET && family != AF_INET6) ||
+        (address && (address_len <= 0 || address->sa_family != family)))
+        return CPORT_EINVAL;
+    cport_socket_options opt;
+    int r = options_check(given, FLAGS_UDP, &opt);
+    if (r == 0 && (opt.backlog || opt.user_timeout_ms))
+        r = CPORT_EINVAL;
+    return r < 0 ? r : socket_place(family, SOCK_DGRAM, false, address, address_len, &opt, ret_fd);
+}
+
+/* What Unix sockets have in common. */
+static int unix_make(int type, bool listens, const struct sockaddr *address,
+    cport_socklen address_len, const cport_socket_options *given, cport_os_handle *ret_fd)
+{
+    if (!ret_fd || (listens && !address) ||
+        (address && (address_len <= 0 || address->sa_family != AF_UNIX)))
+        return CPORT_EINVAL;
+    cport_socket_options opt;
+    int r = options_check(given, 0, &opt);
+    if (r == 0 && (opt.user_timeout_ms || (opt.backlog && !listens)))
+        r = CPORT_EINVAL;
     if (r < 0)
         return r;
-    cport_os_handle fd;
-    r = cport_socket_tcp(address->sa_family, &opt, &fd);
-    if (r < 0)
-        return r;
-    int backlog = opt.backlog ? (int)opt.backlog : SOMAXCONN;
-    r = os_socket_set_reuse(fd);
-    if (r == 0 && bind(fd, address, address_len) != 0)
-        r = os_socket_error();
-    if (r == 0 && listen(fd, backlog) != 0)
-        r = os_socket_error();
-    if (r < 0) {
-        cport_socket_close(fd);
-        return r;
-    }
-    *ret_fd = fd;
-    return 0;
+    if (!os_has_unix())
+        return CPORT_ENOTSUP;
+    return socket_place(AF_UNIX, type, listens, address, address_len, &opt, ret_fd);
+}
+
+int cport_socket_unix_stream(const cport_socket_options *opt, cport_os_handle *ret_fd)
+{
+    return unix_make(SOCK_STREAM, false, NULL, 0, opt, ret_fd);
+}
+
+int cport_socket_unix_listen(const struct sockaddr *address, cport_socklen address_len,
+    const cport_socket_options *opt, cport_os_handle *ret_fd)
+{
+    return unix_make(SOCK_STREAM, true, address, address_len, opt, ret_fd);
+}
+
+int cport_socket_unix_datagram(const struct sockaddr *address, cport_socklen address_len,
+    const cport_socket_options *opt, cport_os_handle *ret_fd)
+{
+    return unix_make(SOCK_DGRAM, false, address, address_len, opt, ret_fd);
 }
 
 typedef int (*name_fn)(cport_os_handle fd, struct sockaddr *address, cport_socklen *len);

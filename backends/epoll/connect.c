@@ -83,6 +83,11 @@ int epoll_try_connect(struct op *op)
     const struct sockaddr *address = (const struct sockaddr *)&op->connect.address->address;
     if (connect(h->fd, address, op->connect.len) == 0)
         return done(op, 0);
+    if (errno == EAGAIN && address->sa_family == AF_UNIX) {
+        /* The listener's queue is full, and nobody would tell when it is not. */
+        op->aux = EAGAIN;
+        return done(op, CPORT_ECONNREFUSED);
+    }
     if (errno != EINPROGRESS && errno != EINTR)
         return failed(op, errno);
     op->engine[0] = CONNECT_STARTED;

@@ -11,6 +11,7 @@
 #include "epoll.h"
 #include "error.h"
 #include "file_job.h"
+#include "mmsg.h"
 
 #define NS_PER_MS   INT64_C(1000000)
 #define NS_PER_S    INT64_C(1000000000)
@@ -52,7 +53,7 @@ static int engine_open(struct cport_port *port, char *reason, size_t reason_size
     lock_init(&e->lock);
     port->engine = e;
     port->caps = (EMULATED & (port->shared ? ~(uint64_t)0 : ~CPORT_CAP_SHARED)) |
-                 (port->allow_caps & CPORT_CAP_DETACH);
+                 (port->allow_caps & (CPORT_CAP_DETACH | mmsg_caps()));
     return 0;
 
 fail_wake_fd:
@@ -115,8 +116,7 @@ static void listed_unlock(struct cport_port *port)
         lock_release(&engine_of(port)->lock);
 }
 
-/* poll shall go on with h. The handle's lock is held. */
-static void listed_add(struct cport_handle *h)
+void epoll_list(struct cport_handle *h)
 {
     struct epoll_engine *e = engine_of(h->port);
     if (h->engine_bits & LISTED)
@@ -162,7 +162,7 @@ static void listed_remove(struct cport_handle *h)
 /* Goes on in poll: the events of a multishot op need room in a harvest, and a long file is sent turn by turn. */
 static int start_listed(struct cport_handle *h)
 {
-    listed_add(h);
+    epoll_list(h);
     port_lock(h->port);
     port_kick_locked(h->port);
     port_unlock(h->port);
@@ -184,10 +184,13 @@ static const struct kind {
     [OP_ACCEPT] = {epoll_try_accept, epoll_try_accept, RD_READY},
     [OP_RECV] = {epoll_try_recv, epoll_try_recv, RD_READY},
     [OP_RECVV] = {epoll_try_recv, epoll_try_recv, RD_READY},
+    [OP_RECVMSG] = {epoll_start_msg, epoll_try_msg, 0},
+    [OP_RECVMSG_POOLED] = {epoll_try_recvmsg_pooled, epoll_try_recvmsg_pooled, RD_READY},
     [OP_RECV_POOLED] = {epoll_try_recv_pooled, epoll_try_recv_pooled, RD_READY},
     [OP_CONNECT] = {epoll_try_connect, epoll_try_connect, 0},
     [OP_SEND] = {epoll_try_send, epoll_try_send, WR_READY},
     [OP_SENDV] = {epoll_try_send, epoll_try_send, WR_READY},
+    [OP_SENDMSG] = {epoll_start_msg, epoll_try_msg, 0},
     [OP_SENDFILE] = {start_sendfile, epoll_try_sendfile, WR_READY},
     [OP_SHUTDOWN] = {epoll_try_shutdown, epoll_try_shutdown, 0},
     [OP_POLL] = {epoll_try_poll, epoll_try_poll, 0},
@@ -267,18 +270,18 @@ static void progress(struct cport_handle *h, struct harvest *out)
                 return;
         }
         if (no_room_for(op, out) || must_stay_behind(op)) {
-            listed_add(h);
+            epoll_list(h);
             return;
         }
         int r = kinds[op->kind].attempt(op);
-        if (r == START_DONE)
+        if (r == START_DONE || (r == TRY_GATHER && epoll_gather_datagrams(op, out) == START_DONE))
             handle_op_final(op, op->result, out);
         else if (r == TRY_MORE)
             handle_op_more(op, op->result, op->event_flags, op->aux, out);
         else if (r == TRY_STARVED)
             handle_accept_starved(op, (int)op->result, op->aux, out);
         else if (r == TRY_LATER) {
-            listed_add(h);
+            epoll_list(h);
             return;
         }
     }
@@ -289,7 +292,7 @@ static void progress_polls(struct cport_handle *h, struct harvest *out)
     for (struct op *op = h->unordered, *next; op; op = next) {
         next = op->next;
         if (no_room_for(op, out)) {
-            listed_add(h);
+            epoll_list(h);
             return;
         }
         if (epoll_try_poll(op) == START_DONE)
@@ -385,9 +388,15 @@ static int poll_engine(struct cport_port *port, struct harvest *out, int64_t wai
     return 0;
 }
 
+/* All but datagrams that were to go together has been tried at its submit. */
 static void flush(struct cport_port *port)
 {
-    (void)port; /* everything was tried at its submit */
+    for (struct cport_handle *h = listed_first(port); h && !port->shared; h = h->engine_next) {
+        struct op *op;
+        while (can_progress(h, op = h->wr.head, WR_READY) && op->kind == OP_SENDMSG &&
+               epoll_try_msg(op) == START_DONE)
+            handle_op_final(op, op->result, NULL);
+    }
 }
 
 const struct backend backend_epoll = {

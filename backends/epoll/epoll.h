@@ -20,9 +20,7 @@
 #define RD_HUP          0x04u /* the peer has closed: after a short read there is still the end to be read */
 #define LISTED          0x08u /* in engine->listed */
 #define NONBLOCKING     0x10u /* O_NONBLOCK has been set, for accept and connect */
-#define STREAM          0x20u /* SO_TYPE is known to be a stream */
-#define TYPE_KNOWN      0x40u
-#define WAITS           0x80u /* this file cannot be read without waiting for its disk */
+#define WAITS           0x20u /* this file cannot be read without waiting for its disk */
 
 #define EVENTS_PER_POLL 128
 #define EDGES_LEAST     16
@@ -40,10 +38,12 @@ struct epoll_engine {
 
 /* Each tries op, the head of its direction, or a poll. START_PENDING: nothing to be had yet, and the edge will tell; START_DONE: as
  * in backend->start; TRY_MORE: a multishot op has something in op->result, ->event_flags and ->aux, and stays; TRY_STARVED: a
- * multishot accept met error op->result; TRY_LATER: it has done what it may at once, and poll shall go on with it. */
+ * multishot accept met error op->result; TRY_LATER: it has done what it may at once, and poll shall go on with it; TRY_GATHER: a
+ * multishot receive of datagrams, for epoll_gather_datagrams. */
 #define TRY_MORE    2
 #define TRY_STARVED 3
 #define TRY_LATER   4
+#define TRY_GATHER  5
 int epoll_try_accept(struct op *op);
 int epoll_try_connect(struct op *op);
 int epoll_try_recv(struct op *op); /* plain and vectored */
@@ -52,6 +52,16 @@ int epoll_try_send(struct op *op); /* plain and vectored */
 int epoll_try_sendfile(struct op *op);
 int epoll_try_shutdown(struct op *op);
 int epoll_try_poll(struct op *op);
+int epoll_try_msg(struct op *op); /* with those behind it, if several can go at once */
+int epoll_try_recv_datagram(struct op *op);
+int epoll_try_recvmsg_pooled(struct op *op);
+/* Events for as many datagrams as there are, and are buffers and room in out, which is one at least. START_DONE: the end. */
+int epoll_gather_datagrams(struct op *op, struct harvest *out);
+/* The start of a recvmsg or sendmsg. */
+int epoll_start_msg(struct op *op);
+
+/* poll shall go on with h. The handle's lock is held. */
+void epoll_list(struct cport_handle *h);
 
 /* file.c. The same for operations on files; also an error, if no thread is to be had for them. */
 int epoll_start_read(struct op *op);

@@ -7,20 +7,10 @@
 
 #include "epoll.h"
 
-static void learn_type(struct cport_handle *h)
-{
-    int type = 0;
-    socklen_t len = sizeof(type);
-    getsockopt(h->fd, SOL_SOCKET, SO_TYPE, &type, &len);
-    set_bits(h, type == SOCK_STREAM ? TYPE_KNOWN | STREAM : TYPE_KNOWN);
-}
-
 /* A short read on a stream has emptied it: the next attempt would only say EAGAIN, unless it is the end that is left. */
 static inline void read_short(struct cport_handle *h)
 {
-    if (!(h->engine_bits & TYPE_KNOWN))
-        learn_type(h);
-    if ((h->engine_bits & (STREAM | RD_HUP)) == STREAM)
+    if ((h->traits & HANDLE_STREAM) && !(h->engine_bits & RD_HUP))
         clear_bits(h, RD_READY);
 }
 
@@ -52,6 +42,8 @@ int epoll_try_recv(struct op *op)
 {
     if (op->io.len == 0)
         return try_readable(op);
+    if (op->handle->traits & HANDLE_DATAGRAM)
+        return epoll_try_recv_datagram(op);
     for (;;) {
         size_t left = op->io.len - op->transferred;
         char *to = (char *)op->io.base + op->transferred;

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "epoll.h"
+#include "mmsg.h"
 #include "sendfile.h"
 
 static ssize_t send_some(struct op *op)
@@ -32,7 +33,7 @@ int epoll_try_send(struct op *op)
                 return done(op, (int64_t)op->transferred);
         } else if (errno == EAGAIN) {
             return wait_writable(op);
-        } else if (errno != EINTR) {
+        } else if (errno != EINTR && !mmsg_forgives(op->handle, errno)) {
             return failed(op, errno);
         }
     }

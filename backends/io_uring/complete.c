@@ -11,6 +11,7 @@
 
 #include "error.h"
 #include "file_job.h"
+#include "mmsg.h"
 #include "uring.h"
 
 /* The kernel, or another thread, has yet to tell of the op's cancel. */
@@ -51,7 +52,6 @@ void op_settle(struct op *op, struct harvest *out)
         handle_op_final(op, op->result, out);
 }
 
-/* There is more to do for the op, unless somebody has cancelled it meanwhile. */
 void op_again(struct uring *u, struct op *op, struct harvest *out)
 {
     if (op->bits & OP_CANCELLED)
@@ -67,9 +67,10 @@ static bool make_blocking(int fd)
     return flags >= 0 && (flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) == 0;
 }
 
-static void op_fail(struct uring *u, struct op *op, int number, struct harvest *out)
+void op_fail(struct uring *u, struct op *op, int number, struct harvest *out)
 {
-    if (number == EINTR || (number == EAGAIN && make_blocking(op->handle->fd))) {
+    if (number == EINTR || (number == EAGAIN && make_blocking(op->handle->fd)) ||
+        mmsg_forgives(op->handle, number)) {
         op_again(u, op, out);
         return;
     }
@@ -118,6 +119,11 @@ static void complete_recv(struct uring *u, struct op *op, int res, struct harves
         op_fail(u, op, -res, out);
         return;
     }
+    if (op->handle->traits & HANDLE_DATAGRAM) {
+        mmsg_took(op, (size_t)res);
+        op_end(u, op, op->result, out);
+        return;
+    }
     op->transferred += (size_t)res;
     if (res == 0 || !(op->flags & CPORT_RECV_ALL) || op->transferred == op->io.len) {
         op_end(u, op, (int64_t)op->transferred, out);
@@ -131,7 +137,7 @@ static void complete_recv(struct uring *u, struct op *op, int res, struct harves
 static void complete_send(struct uring *u, struct op *op, int res, struct harvest *out)
 {
     if (res < 0) {
-        op_fail(u, op, -res, out);
+        send_failed(u, op, -res, out);
         return;
     }
     op->transferred += (size_t)res;
@@ -194,8 +200,7 @@ static void pooled_dry(struct uring *u, struct op *op, struct harvest *out)
     }
 }
 
-/* It was dry, but that may have been before somebody returned a buffer. */
-static bool pool_was_refilled(struct op *op)
+bool pool_was_refilled(struct op *op)
 {
     struct cport_bufs *pool = op->io.pool;
     if (bufs_has_remote(pool))
@@ -272,6 +277,10 @@ static void complete_ready(struct uring *u, struct op *op, int res, struct harve
         complete_pooled_ready(u, op, out);
     else if (op->kind == OP_SENDFILE)
         uring_sendfile_ready(u, op, out);
+    else if (op->kind == OP_RECVMSG_POOLED)
+        complete_recvmsg_ready(u, op, out);
+    else if (op->kind == OP_SEND || op->kind == OP_SENDV || op->kind == OP_SENDMSG)
+        op_again(u, op, out);
     else
         op_end(u, op, op->kind == OP_POLL ? mask_of((unsigned)res, op->poll_mask) : 0, out);
 }
@@ -288,6 +297,15 @@ static void complete_op(
     case OP_SENDV:
         if (!is_zero_copy(op) || !zero_copy_took(u, op, res, flags, out))
             complete_send(u, op, res, out);
+        break;
+    case OP_RECVMSG:
+        complete_recvmsg(u, op, res, out);
+        break;
+    case OP_SENDMSG:
+        complete_sendmsg(u, op, res, out);
+        break;
+    case OP_RECVMSG_POOLED:
+        complete_recvmsg_pooled(u, op, res, flags, out);
         break;
     case OP_RECV_POOLED:
         complete_pooled(u, op, res, flags, out);
@@ -341,7 +359,8 @@ static inline bool is_whole(const struct op *op, int res)
     if (res <= 0 || (op->bits & (OP_CANCELLED | OP_KEPT)) ||
         (op->flags & (CPORT_ZERO_COPY | CPORT_RECV_ALL)))
         return false;
-    return op->kind == OP_RECV ||
+    /* More than there was room for: a datagram. */
+    return (op->kind == OP_RECV && (size_t)res <= op->io.len) ||
            (op->kind == OP_SEND && op->transferred + (size_t)res == op->io.len);
 }
 

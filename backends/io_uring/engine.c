@@ -39,12 +39,14 @@ static void uring_close(struct cport_port *port)
 int uring_attach(struct cport_handle *h)
 {
     struct stat st;
-    if (fstat(h->fd, &st) < 0)
-        return error_from_errno(errno);
-    if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode)) {
-        int r = file_attach(h);
-        if (r < 0)
-            return r;
+    if (!(h->traits & HANDLE_SOCKET)) {
+        if (fstat(h->fd, &st) < 0)
+            return error_from_errno(errno);
+        if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode)) {
+            int r = file_attach(h);
+            if (r < 0)
+                return r;
+        }
     }
     if (h->state == HANDLE_BORROWED) /* polled alone, in any mode; and the mode is its owner's */
         return 0;
@@ -57,7 +59,7 @@ int uring_attach(struct cport_handle *h)
 /* An op is final when the kernel has told its last of it: nothing in the ring names the descriptor. */
 static int uring_detach(struct cport_handle *h)
 {
-    (void)h;
+    sends_forget(h->port->engine, h);
     return 0;
 }
 
@@ -70,6 +72,8 @@ static int uring_poll(struct cport_port *port, struct harvest *out, int64_t wait
     buf_rings_drain(u);
     if (submit_is_behind(u))
         submit_backlog(u);
+    if (u->sends)
+        sends_go(u, out);
 
     /* Nothing must be asleep here while it is not yet the kernel's. And without DEFER_TASKRUN the wake that whoever has seen us
      * asleep sent may be among what was just reaped: it will not come again. */
@@ -88,6 +92,8 @@ static void uring_flush(struct cport_port *port)
     struct uring *u = port->engine;
     if (submit_is_behind(u))
         submit_backlog(u);
+    if (u->sends)
+        sends_go(u, NULL);
     if (sq_pending(u))
         (void)ring_enter(u, 0, 0, 0);
 }

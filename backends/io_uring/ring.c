@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "mmsg.h"
 #include "uring.h"
 
 /* Multishot requests complete more often than they are submitted. */
@@ -235,8 +236,10 @@ int ring_open(struct uring *u, char *reason, size_t reason_size)
         r = check_complete(u, reason, reason_size);
     if (r < 0)
         goto fail_wake;
+    trial_recvmsg(u);
     trial_zero_copy(u);
     trial_recv(u);
+    u->port->caps |= mmsg_caps() & u->port->allow_caps;
     if (u->port->allow_caps & CPORT_CAP_MULTISHOT_RECV & ~u->port->caps)
         snprintf(reason, reason_size, "its multishot receive is not trusted here, and not used");
     return 0;

@@ -78,6 +78,10 @@ static int start(struct op *op)
 {
     if (is_job(op))
         return offload_run(op->handle->port, op, &file_job);
+    if (is_unix_connect(op)) {
+        connect_unix_now(op);
+        return START_DONE;
+    }
     if (is_zero_copy(op))
         zero_copy_begin(op);
     tell_start(op);

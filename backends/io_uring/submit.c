@@ -2,6 +2,7 @@
  * submit.c: from ops to requests of the kernel.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -34,8 +35,7 @@ void scratch_remove(struct scratch_queue *q, struct op *op)
         q->tail = before;
 }
 
-/* A poll on behalf of the op. */
-static void sqe_ready(struct io_uring_sqe *sqe, struct op *op, uint32_t events)
+void sqe_ready(struct io_uring_sqe *sqe, struct op *op, uint32_t events)
 {
     scratch_of(op)->tag = DATA_READY;
     sqe_poll(sqe, op->handle->fd, events);
@@ -77,6 +77,8 @@ static void sqe_recv(struct io_uring_sqe *sqe, struct op *op)
         sqe_plain(sqe, IORING_OP_RECV, op);
     else
         sqe_pieces(sqe, IORING_OP_RECVMSG, op);
+    if (op->handle->traits & HANDLE_DATAGRAM)
+        sqe->msg_flags = MSG_TRUNC; /* tells how long it was */
 }
 
 /* The kernel looks for a buffer before it looks for bytes, and ends the receive if there is none. One that has been through
@@ -155,15 +157,22 @@ static void sqe_fill(struct io_uring_sqe *sqe, struct op *op)
     case OP_RECV_POOLED:
         sqe_recv_pooled(sqe, op);
         break;
+    case OP_RECVMSG:
+    case OP_SENDMSG:
+        sqe_msg(sqe, op);
+        break;
+    case OP_RECVMSG_POOLED:
+        sqe_recvmsg_pooled(sqe, op);
+        break;
     case OP_SEND:
         sqe_plain(sqe, IORING_OP_SEND, op);
-        sqe->msg_flags = MSG_NOSIGNAL | MSG_WAITALL;
+        sqe->msg_flags = MSG_NOSIGNAL | MSG_WAITALL | send_flags(op->handle);
         if (is_zero_copy(op))
             zero_copy_sqe(sqe, op);
         break;
     case OP_SENDV:
         sqe_pieces(sqe, IORING_OP_SENDMSG, op);
-        sqe->msg_flags = MSG_NOSIGNAL | MSG_WAITALL;
+        sqe->msg_flags = MSG_NOSIGNAL | MSG_WAITALL | send_flags(op->handle);
         if (is_zero_copy(op))
             zero_copy_sqe(sqe, op);
         break;
@@ -196,6 +205,13 @@ static void sqe_fill(struct io_uring_sqe *sqe, struct op *op)
     }
 }
 
+static void sqe_writable(struct io_uring_sqe *sqe, struct op *op)
+{
+    scratch_of(op)->state &= ~SCRATCH_FULL;
+    sqe_ready(sqe, op, POLLOUT);
+    sqe->fd = op->handle->fd;
+}
+
 static inline void op_queue(struct uring *u, struct op *op)
 {
     struct scratch *scratch = scratch_of(op);
@@ -207,7 +223,10 @@ static inline void op_queue(struct uring *u, struct op *op)
         return;
     }
     sqe->user_data = (uintptr_t)op;
-    sqe_fill(sqe, op);
+    if (scratch->state & SCRATCH_FULL)
+        sqe_writable(sqe, op);
+    else
+        sqe_fill(sqe, op);
 }
 
 void submit_op(struct uring *u, struct op *op)
@@ -259,13 +278,36 @@ void shutdown_now(struct op *op)
     }
 }
 
+/* A listener of the same system answers at once, unless its queue is full: then the kernel's own request would keep a worker
+ * thread waiting until it is not. */
+void connect_unix_now(struct op *op)
+{
+    const struct cport_handle *h = op->handle;
+    const struct sockaddr *address = (const struct sockaddr *)&op->connect.address->address;
+    int flags = fcntl(h->fd, F_GETFL);
+    int number = 0;
+    if (flags < 0 || fcntl(h->fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+        connect(h->fd, address, op->connect.len) < 0)
+        number = errno;
+    if (flags >= 0)
+        (void)fcntl(h->fd, F_SETFL, flags);
+    op->aux = (uint32_t)number;
+    op->result = number == 0 ? 0 : number == EAGAIN ? CPORT_ECONNREFUSED : error_from_errno(number);
+}
+
 CPORT_COLD static int start_slowly(struct op *op)
 {
     if (op->kind == OP_SHUTDOWN) {
         shutdown_now(op);
         return START_DONE;
     }
+    if (is_unix_connect(op)) {
+        connect_unix_now(op);
+        return START_DONE;
+    }
     scratch_of(op)->state = 0;
+    if (op->kind == OP_SENDMSG)
+        return sends_start(op);
     if (op->kind == OP_SENDFILE)
         return uring_sendfile_start(op);
     if (is_zero_copy(op))
@@ -287,7 +329,7 @@ static int start_file(struct op *op)
 static inline bool is_plain(const struct uring *u, const struct op *op)
 {
     return (op->kind == OP_RECV || op->kind == OP_SEND) && !is_zero_copy(op) && op->io.len &&
-           op->io.len <= FILE_TRANSFER_MAX && u->room;
+           op->io.len <= FILE_TRANSFER_MAX && u->room && !(op->handle->traits & HANDLE_DATAGRAM);
 }
 
 int uring_start(struct op *op)
@@ -319,6 +361,10 @@ int uring_cancel(struct op *op)
         zero_copy_hurry(op);
         return CANCEL_LATER;
     }
+    if (scratch_of(op)->state & SCRATCH_PUT_OFF) {
+        scratch_of(op)->state &= ~SCRATCH_PUT_OFF;
+        return CANCEL_DONE;
+    }
     if (scratch_of(op)->state & SCRATCH_BACKLOG) {
         scratch_remove(&u->backlog, op);
         return CANCEL_DONE;
@@ -331,6 +377,7 @@ int uring_close_handle(struct cport_handle *h)
 {
     if ((h->close_op->flags & CPORT_ABORT) && !h->file)
         (void)os_socket_set_abort(h->fd);
+    sends_forget(h->port->engine, h);
     scratch_of(h->close_op)->state = 0;
     submit_op(h->port->engine, h->close_op);
     return START_PENDING;

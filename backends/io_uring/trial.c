@@ -81,6 +81,32 @@ void trial_zero_copy(struct uring *u)
         u->port->caps |= CPORT_CAP_ZERO_COPY;
 }
 
+/* Once more, for a multishot receive of datagrams, which wants a buffer to be picked for it. */
+void trial_recvmsg(struct uring *u)
+{
+    struct msghdr none = {0};
+    struct io_uring_sqe *sqe = NULL;
+    if (u->port->caps & CPORT_CAP_BUFFER_RINGS)
+        sqe = sq_next(u);
+    if (!sqe)
+        return;
+    sqe->opcode = IORING_OP_RECVMSG;
+    sqe->ioprio = IORING_RECV_MULTISHOT;
+    sqe->flags = IOSQE_BUFFER_SELECT;
+    sqe->fd = u->wake_fd;
+    sqe->addr = (uintptr_t)&none;
+    sqe->len = 1;
+    sqe->user_data = DATA_TRIAL;
+    struct io_uring_cqe cqe;
+    while (trial_completion(u, TRIAL_WAIT_NS, &cqe)) {
+        if (cqe.user_data != DATA_TRIAL)
+            continue;
+        if (cqe.res == -ENOTSOCK)
+            u->port->caps |= CPORT_CAP_MULTISHOT_MSG & u->port->allow_caps;
+        return;
+    }
+}
+
 /* Two ends of a connection over loopback; false: not here. */
 static bool connection_open(int *ret_near, int *ret_far)
 {

@@ -9,8 +9,8 @@
  * open.
  *
  * Files: ring.c opens the ring and enters the kernel, trial.c tries what it can do, submit.c turns ops into requests, complete.c completions into events,
- * pool.c holds the buffer rings, memory.c the pinned memory, zero_copy.c sends from the caller's memory, sendfile.c files, engine.c is
- * the vtable. For shared ports: shared.c the vtable, iothread.c the thread.
+ * datagram.c is the same for recvmsg and sendmsg, pool.c holds the buffer rings, memory.c the pinned memory, zero_copy.c sends
+ * from the caller's memory, sendfile.c files, engine.c is the vtable. For shared ports: shared.c the vtable, iothread.c the thread.
  */
 #ifndef CPORT_URING_H
 #define CPORT_URING_H
@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "mpsc.h"
 #include "port.h"
@@ -45,12 +46,19 @@ struct scratch {
 } CPORT_MAY_ALIAS;
 _Static_assert(sizeof(struct scratch) <= offsetof(struct wheel_node, slot), "so it is idle");
 
-#define SCRATCH_BACKLOG       0x1u  /* waits for a place in the submission queue */
-#define SCRATCH_CANCEL_QUEUED 0x2u  /* its cancel does */
-#define SCRATCH_CANCEL_SENT   0x4u  /* the completion of its cancel is to come */
-#define SCRATCH_ENDED         0x8u  /* only that is to come: op->result is set */
-#define SCRATCH_DRY           0x10u /* a pooled receive that found neither a buffer nor bytes */
-#define SCRATCH_COPY          0x20u /* a send whose memory the kernel did not want to lend */
+#define SCRATCH_BACKLOG       0x1u   /* waits for a place in the submission queue */
+#define SCRATCH_CANCEL_QUEUED 0x2u   /* its cancel does */
+#define SCRATCH_CANCEL_SENT   0x4u   /* the completion of its cancel is to come */
+#define SCRATCH_ENDED         0x8u   /* only that is to come: op->result is set */
+#define SCRATCH_DRY           0x10u  /* a pooled receive that found neither a buffer nor bytes */
+#define SCRATCH_COPY          0x20u  /* a send whose memory the kernel did not want to lend */
+#define SCRATCH_MANY          0x100u /* a receive of datagrams that the kernel keeps armed */
+#define SCRATCH_PUT_OFF       0x200u /* a sendmsg that waits for the next poll: sends_go */
+#define SCRATCH_EMPTY         0x400u /* an empty datagram wants a buffer */
+#define SCRATCH_FULL          0x800u /* a send that waits for its Unix receiver */
+
+/* Bit of cport_handle.engine_bits. */
+#define SENDS_LISTED          0x1u /* in uring.sends */
 
 static inline struct scratch *scratch_of(struct op *op)
 {
@@ -97,6 +105,7 @@ struct uring {
     struct buf_ring *buf_rings; /* of the pools that the kernel holds */
     unsigned regions_end;       /* no region at or behind this one is in use */
     struct region regions[CPORT_MEMORY_REGIONS_MAX];
+    struct cport_handle *sends; /* SINGLE: with a sendmsg that is put off, linked by engine_next */
 };
 
 /* ring.c */
@@ -159,6 +168,7 @@ static inline void sqe_poll(struct io_uring_sqe *sqe, int fd, uint32_t events)
 
 /* trial.c: sets port->caps. trial_accept arms the poll that ring_wake triggers, and returns an error if it cannot. */
 int trial_accept(struct uring *u);
+void trial_recvmsg(struct uring *u);
 void trial_recv(struct uring *u);
 void trial_zero_copy(struct uring *u);
 
@@ -184,6 +194,13 @@ static inline bool submit_is_behind(const struct uring *u)
 void scratch_remove(struct scratch_queue *q, struct op *op);
 
 void shutdown_now(struct op *op);
+static inline bool is_unix_connect(const struct op *op)
+{
+    return op->kind == OP_CONNECT && op->connect.address->address.ss_family == AF_UNIX;
+}
+void connect_unix_now(struct op *op);
+/* A poll on behalf of the op. */
+void sqe_ready(struct io_uring_sqe *sqe, struct op *op, uint32_t events);
 
 /* complete.c: turns completions into events while out has room. */
 /* Something of the op that was outstanding is not any more: if that was all, and its end is known, it is final. */
@@ -195,11 +212,36 @@ void uring_reap(struct uring *u, struct harvest *out);
 void uring_complete(struct uring *u, const struct io_uring_cqe *cqe, struct harvest *out);
 /* The op has ended, but for a cancel that may still be on its way to it, and memory that the kernel may hold. */
 void uring_op_end(struct uring *u, struct op *op, int64_t result, struct harvest *out);
+/* Again after an error that means nothing; else the end. */
+void op_fail(struct uring *u, struct op *op, int number, struct harvest *out);
+/* A pooled receive found its pool dry, but that may have been before somebody returned a buffer. */
+bool pool_was_refilled(struct op *op);
 
 static inline struct op *op_of_data(uint64_t user_data)
 {
     return (struct op *)(uintptr_t)(user_data & ~(uint64_t)DATA_TAGS);
 }
+
+/* A Unix datagram socket does not wait in the kernel, which would send the bytes again that it has counted as gone: it would
+ * send none. */
+static inline unsigned send_flags(const struct cport_handle *h)
+{
+    return h->traits & HANDLE_UNIX ? (unsigned)MSG_DONTWAIT : 0;
+}
+
+/* datagram.c */
+void send_failed(struct uring *u, struct op *op, int number, struct harvest *out);
+void sqe_msg(struct io_uring_sqe *sqe, struct op *op);
+void sqe_recvmsg_pooled(struct io_uring_sqe *sqe, struct op *op);
+void complete_recvmsg(struct uring *u, struct op *op, int res, struct harvest *out);
+void complete_sendmsg(struct uring *u, struct op *op, int res, struct harvest *out);
+void complete_recvmsg_pooled(
+    struct uring *u, struct op *op, int res, uint32_t flags, struct harvest *out);
+void complete_recvmsg_ready(struct uring *u, struct op *op, struct harvest *out);
+/* SINGLE: sends that wait to go together. Start is that of one, go sends them all, forget is for a handle that goes away. */
+int sends_start(struct op *op);
+void sends_go(struct uring *u, struct harvest *out);
+void sends_forget(struct uring *u, struct cport_handle *h);
 
 /* engine.c */
 int uring_attach(struct cport_handle *h);

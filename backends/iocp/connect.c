@@ -42,6 +42,12 @@ int connect_start(struct op *op)
     SOCKET s = (SOCKET)op->handle->fd;
     const struct sockaddr *peer = (const struct sockaddr *)&op->connect.address->address;
     struct ending e = {0, 0, 0};
+    if (op->handle->traits & HANDLE_DATAGRAM) {
+        op->result = 0;
+        if (connect(s, peer, op->connect.len) != 0)
+            op_fail(op, ending_of_error((uint32_t)WSAGetLastError()));
+        return START_DONE;
+    }
     int error =
         is_of_family(s, peer->sa_family) ? bind_any(s, peer, op->connect.len) : WSAEAFNOSUPPORT;
     if (error) {

@@ -1,6 +1,16 @@
 #include "functions.h"
 #include "error.h"
 
+#ifndef WSAID_WSASENDMSG /* older headers */
+#define WSAID_WSASENDMSG                                                                           \
+    {                                                                                              \
+        0xa441e712, 0x754f, 0x43ca,                                                                \
+        {                                                                                          \
+            0x84, 0xa7, 0x0d, 0xee, 0x44, 0xcf, 0x60, 0x6d                                         \
+        }                                                                                          \
+    }
+#endif
+
 static struct functions loaded;
 static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
 
@@ -51,6 +61,22 @@ static bool try_moving(SOCKET s, set_information_file_fn set)
     return moves;
 }
 
+/* Of a socket that they are for. */
+static int load_datagram_extensions(void)
+{
+    const GUID recv_msg = WSAID_WSARECVMSG;
+    const GUID send_msg = WSAID_WSASENDMSG;
+    cport_os_handle s;
+    int r = os_socket_open(AF_INET, SOCK_DGRAM, &s);
+    if (r < 0)
+        return r;
+    r = find_extension(s, recv_msg, &loaded.recv_msg, sizeof(loaded.recv_msg));
+    if (r == 0)
+        r = find_extension(s, send_msg, &loaded.send_msg, sizeof(loaded.send_msg));
+    cport_socket_close(s);
+    return r;
+}
+
 static int load_extensions(set_information_file_fn set)
 {
     const GUID accept_ex = WSAID_ACCEPTEX;
@@ -60,7 +86,7 @@ static int load_extensions(set_information_file_fn set)
     if (r < 0)
         return r;
     cport_os_handle s;
-    r = os_socket_open(AF_INET, &s);
+    r = os_socket_open(AF_INET, SOCK_STREAM, &s);
     if (r < 0)
         return r;
     r = find_extension(s, accept_ex, &loaded.accept_ex, sizeof(loaded.accept_ex));
@@ -71,7 +97,7 @@ static int load_extensions(set_information_file_fn set)
     if (r == 0 && set && try_moving((SOCKET)s, set))
         loaded.set_information_file = set;
     cport_socket_close(s);
-    return r;
+    return r < 0 ? r : load_datagram_extensions();
 }
 
 /* Lookups that can be interrupted: since Windows 8. */

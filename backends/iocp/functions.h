@@ -30,6 +30,8 @@ typedef INT(WSAAPI *get_addr_info_fn)(const WCHAR *name, const WCHAR *service, D
 typedef INT(WSAAPI *get_addr_info_result_fn)(OVERLAPPED *overlapped);
 typedef INT(WSAAPI *cancel_addr_info_fn)(HANDLE *cancel);
 typedef void(WSAAPI *free_addr_info_fn)(ADDRINFOEXW *info);
+typedef INT(WSAAPI *send_msg_fn)(
+    SOCKET s, WSAMSG *msg, DWORD flags, DWORD *bytes, OVERLAPPED *overlapped, void *routine);
 
 struct functions {
     post_packet_fn
@@ -37,6 +39,8 @@ struct functions {
     LPFN_ACCEPTEX accept_ex;
     LPFN_CONNECTEX connect_ex;
     LPFN_TRANSMITFILE transmit_file;
+    LPFN_WSARECVMSG recv_msg;
+    send_msg_fn send_msg;
     device_io_control_fn device_io_control;
     query_information_file_fn query_information_file; /* may be NULL, as may the rest */
     set_information_file_fn set_information_file; /* there only if sockets can leave their port */

@@ -136,6 +136,13 @@ int transmit_start(struct op *op);
 void transmit_ended(struct op *op, struct harvest *out);
 int pooled_start(struct op *op);
 void pooled_ended(struct op *op, struct harvest *out);
+/* Of plain receives and sends on datagram sockets, too. */
+int datagram_start(struct op *op);
+void datagram_ended(struct op *op, struct harvest *out);
+int datagram_pooled_start(struct op *op);
+void datagram_pooled_ended(struct op *op, struct harvest *out);
+/* A dead peer's answer, on a socket that is not to tell of it: try again. */
+bool datagram_forgives(const struct op *op, const struct ending *e);
 int connect_start(struct op *op);
 void connect_ended(struct op *op, struct harvest *out);
 int shutdown_start(struct op *op);

@@ -15,7 +15,7 @@
 static int probe_open(const struct iocp *iocp, SOCKET *ret_probe)
 {
     cport_os_handle fd;
-    int r = os_socket_open(AF_INET, &fd);
+    int r = os_socket_open(AF_INET, SOCK_STREAM, &fd);
     if (r < 0)
         return r;
     if (!CreateIoCompletionPort((HANDLE)fd, iocp->queue, KEY_PROBE, 0)) {

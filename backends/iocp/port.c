@@ -34,6 +34,8 @@ static int iocp_open(struct cport_port *port, char *reason, size_t reason_size)
         port->caps |= port->allow_caps & CPORT_CAP_DETACH;
     if (functions()->get_addr_info)
         port->caps |= port->allow_caps & CPORT_CAP_NATIVE_RESOLVE;
+    if (os_socket_has_gso())
+        port->caps |= port->allow_caps & CPORT_CAP_UDP_GSO;
     if (port->shared)
         port->caps |= CPORT_CAP_SHARED | CPORT_CAP_HANDOVER;
     snprintf(reason, reason_size, "timers by %s",
@@ -124,8 +126,10 @@ static int iocp_start(struct op *op)
     case OP_WRITEV:
     case OP_SYNC:
         return file_start(op);
+    case OP_RECVMSG_POOLED:
+        return datagram_pooled_start(op);
     default:
-        return transfer_start(op);
+        return op->handle->traits & HANDLE_DATAGRAM ? datagram_start(op) : transfer_start(op);
     }
 }
 
@@ -180,7 +184,7 @@ static int kind_of(struct cport_handle *h, bool *ret_own)
         return WSAGetLastError() == WSAENOTSOCK ? file_attach(h) : os_socket_error();
     /* With a layered provider a packet may come for instant success, too. */
     *ret_own = (protocol.dwServiceFlags1 & XP1_IFS_HANDLES) != 0;
-    return protocol.iSocketType == SOCK_STREAM ? 0 : CPORT_ENOTSUP;
+    return h->traits & (HANDLE_STREAM | HANDLE_DATAGRAM) ? 0 : CPORT_ENOTSUP;
 }
 
 static int iocp_attach(struct cport_handle *h)
@@ -195,7 +199,7 @@ static int iocp_attach(struct cport_handle *h)
     if (!CreateIoCompletionPort(file_of(h), iocp->queue, (ULONG_PTR)h, 0))
         return attach_error(h, GetLastError());
     const UCHAR modes = FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE;
-    if (own && (h->port->caps & CPORT_CAP_SKIP_ON_SUCCESS) &&
+    if (own && !(h->traits & HANDLE_DATAGRAM) && (h->port->caps & CPORT_CAP_SKIP_ON_SUCCESS) &&
         SetFileCompletionNotificationModes(file_of(h), modes))
         h->engine_bits |= HANDLE_SKIPS;
     else if (skips_already(h))

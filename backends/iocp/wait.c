@@ -103,8 +103,14 @@ static void handle_ended(struct cport_handle *h, OVERLAPPED *overlapped, struct 
         case OP_SENDFILE:
             transmit_ended(op, out);
             break;
+        case OP_RECVMSG_POOLED:
+            datagram_pooled_ended(op, out);
+            break;
         default:
-            transfer_ended(op, out);
+            if (h->traits & HANDLE_DATAGRAM)
+                datagram_ended(op, out);
+            else
+                transfer_ended(op, out);
         }
     }
     handle_unlock(h);

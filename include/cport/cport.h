@@ -4,7 +4,8 @@
  * Ownership. A cport_op, the buffers it names and the handle it was given to stay where they are from an
  * accepted submit (return 0) to the op's final event; in between they belong to the engine. An op is final when
  * an event without CPORT_MORE names it, or when the submit itself returned 1. Everything else that a call is
- * given (addresses, arrays of buffers, options, names) is copied before the call returns.
+ * given (addresses, arrays of buffers, options, names) is copied before the call returns. A cport_msg counts as a
+ * buffer: it stays, and so do the address and the control data that it names.
  *
  * Threading. A port opened with CPORT_PORT_SINGLE belongs to the thread that opened it: every call on it, its
  * handles, its ops and its pools from another thread returns CPORT_EWRONGTHREAD, with three exceptions:
@@ -171,6 +172,10 @@ CPORT_API const char *cport_version(void);
 #define CPORT_CAP_SPECULATIVE      ((uint64_t)1 << 5)  /* tried at submit: never native */
 #define CPORT_CAP_SKIP_ON_SUCCESS  ((uint64_t)1 << 6)  /* IOCP: no packet for instant success */
 #define CPORT_CAP_SHARED           ((uint64_t)1 << 7)  /* the port takes several threads */
+#define CPORT_CAP_MULTISHOT_MSG    ((uint64_t)1 << 8)  /* the same for datagrams: recvmsg_pooled */
+#define CPORT_CAP_MSG_BATCH        ((uint64_t)1 << 9)  /* several datagrams go by one system call */
+#define CPORT_CAP_UDP_GSO          ((uint64_t)1 << 10) /* the kernel cuts one send into datagrams */
+#define CPORT_CAP_UNIX             ((uint64_t)1 << 11) /* Unix sockets: cport_socket_unix_… */
 #define CPORT_CAP_FILES            ((uint64_t)1 << 14) /* files; else threads of the port use them */
 #define CPORT_CAP_PINNED_MEMORY    ((uint64_t)1 << 15) /* cport_memory_pin: native only */
 #define CPORT_CAP_DETACH           ((uint64_t)1 << 18) /* cport_detach: connections can move on */
@@ -285,6 +290,8 @@ CPORT_API void cport_blocking_end(void);
 /* ---- Handles ---------------------------------------------------------------------------------------------- */
 
 #define CPORT_ATTACH_BORROWED 0x1u /* somebody else's: to be polled, not to be closed */
+#define CPORT_ATTACH_UNREACHABLE                                                                   \
+    0x2u /* UDP: a datagram that came back as unreachable ends a receive or a send */
 
 /* cport_attach: gives a socket, a regular file or a block device to the port. key comes back with every
  * event of the handle. A socket may be of any blocking mode and keeps its options. From here on it is
@@ -294,9 +301,9 @@ CPORT_API void cport_blocking_end(void);
  * handles, on any ports. cport_close lets go of it: as soon as that call has returned, it may be closed, and its
  * number be attached again. (On Linux the port holds a duplicate: the connection ends with the later of the
  * owner's close and the handle's close event.)
- * Thread: owner, or any. Blocks: no. Flags: CPORT_ATTACH_BORROWED.
+ * Thread: owner, or any. Blocks: no. Flags: CPORT_ATTACH_BORROWED, or CPORT_ATTACH_UNREACHABLE.
  * Returns: 0; CPORT_EALREADY it is attached; CPORT_EINVAL not an open descriptor, a file that was opened to
- * append or, on Windows, not for overlapped use, or unknown flags; CPORT_ENOTSUP not something that this
+ * append or, on Windows, not for overlapped use, or flags that it does not take; CPORT_ENOTSUP not something that this
  * library drives (a directory; a file to be borrowed); CPORT_ENOMEM; CPORT_EMFILE. Since: 0.1. */
 CPORT_API int cport_attach(
     cport_port *port, cport_os_handle fd, uintptr_t key, uint32_t flags, cport_handle **ret_h);
@@ -378,14 +385,15 @@ CPORT_API int cport_connect(cport_handle *h, cport_op *op, const struct sockaddr
 
 /* cport_recv: result = bytes, at least 1; 0 end-of-stream; CPORT_ECONNRESET. len 0: result 0 as soon as there is
  * something to read (or the end, or an error to be had), and takes nothing. Flags: CPORT_RECV_ALL, CPORT_INLINE_OK.
- * cport_recvv: the same into up to CPORT_BUFS_MAX pieces, filled in order. */
+ * cport_recvv: the same into up to CPORT_BUFS_MAX pieces, filled in order. On a datagram socket either takes one datagram:
+ * result 0 is an empty one, CPORT_EMSGSIZE one that did not fit, and CPORT_RECV_ALL is refused. */
 CPORT_API int cport_recv(cport_handle *h, cport_op *op, void *data, size_t len, uint32_t flags);
 CPORT_API int cport_recvv(
     cport_handle *h, cport_op *op, const cport_buf *bufs, unsigned count, uint32_t flags);
 
 /* cport_recv_pooled: like cport_recv, into a buffer of the pool that is taken only when there is something to read.
  * With bytes the event has CPORT_BUFFER and aux is the buffer. A dry pool ends it with CPORT_ENOBUFS; nothing is
- * lost: call again after a cport_bufs_return. Flags: CPORT_MULTISHOT. */
+ * lost: call again after a cport_bufs_return. Not for datagram sockets, see cport_recvmsg_pooled. Flags: CPORT_MULTISHOT. */
 CPORT_API int cport_recv_pooled(cport_handle *h, cport_op *op, cport_bufs *pool, uint32_t flags);
 
 /* cport_send: result = len, when the kernel has taken all of it, or an error; cport_op_transferred tells how much went
@@ -464,6 +472,76 @@ CPORT_API int cport_cancel(cport_op *op);
  * CPORT_EWRONGTHREAD. Thread: owner, or any. Blocks: no. Since: 0.1. */
 CPORT_API int cport_cancel_all(cport_handle *h);
 
+/* ---- Datagrams -------------------------------------------------------------------------------------------- */
+/*
+ * UDP and Unix datagram sockets. Each operation is one datagram, whole, with whom it comes from or goes to. A port that
+ * cannot be reached is not told, so that one dead peer does not end a server's receive: see CPORT_ATTACH_UNREACHABLE, with which it
+ * ends one receive or send of the socket with CPORT_ECONNREFUSED, on every system.
+ */
+
+#define CPORT_MSG_TRUNCATED         0x1u /* the datagram was longer than the room for it */
+#define CPORT_MSG_CONTROL_TRUNCATED 0x2u /* so was the control data */
+
+/* Room for whatever control data the calls below read and write. */
+#define CPORT_MSG_CONTROL_ROOM      128u
+/* Bytes at the beginning of a pool's buffer that cport_recvmsg_pooled keeps for itself. */
+#define CPORT_MSG_HEAD              192u
+
+/* A datagram. To send: address, bufs and control, each with its length. To receive: address, bufs and control with the
+ * room in each; when it has been received, the lengths and flags are set, and the rooms are as they were. */
+typedef struct cport_msg {
+    struct sockaddr
+        *address; /* whom to, or room for whom from; NULL: the connected peer, or not asked */
+    cport_socklen address_room; /* caller, to receive */
+    cport_socklen address_len;  /* caller to send, library when received */
+    const cport_buf
+        *bufs; /* the pieces; the array is copied at the call. NULL, to send: an empty datagram */
+    uint32_t bufs_count;   /* at most CPORT_BUFS_MAX */
+    uint32_t flags;        /* library, when received: CPORT_MSG_… */
+    void *control;         /* the system's control data, 8-aligned; NULL: none */
+    uint32_t control_room; /* caller */
+    uint32_t control_len;  /* caller and cport_msg_set_… to send, library when received */
+} cport_msg;
+
+/* cport_recvmsg: result = bytes, 0 for an empty datagram; CPORT_EMSGSIZE: it did not fit, what did is in bufs and counted by
+ * cport_op_transferred. cport_sendmsg: result = the bytes; CPORT_EMSGSIZE: more than a datagram takes.
+ * For both: CPORT_EINVAL also for a handle that is no datagram socket. CPORT_ENOTSUP: a segment size, without
+ * CPORT_CAP_UDP_GSO. Flags: CPORT_INLINE_OK. Several that are queued go to the kernel together where it takes that. */
+CPORT_API int cport_recvmsg(cport_handle *h, cport_op *op, cport_msg *msg, uint32_t flags);
+CPORT_API int cport_sendmsg(cport_handle *h, cport_op *op, const cport_msg *msg, uint32_t flags);
+
+/* cport_recvmsg_pooled: like cport_recvmsg, into a buffer of the pool, which must be longer than CPORT_MSG_HEAD. The event has
+ * CPORT_BUFFER, and aux is the buffer, with an empty datagram and with CPORT_EMSGSIZE too; neither ends a multishot. A dry
+ * pool does, with CPORT_ENOBUFS; what has come meanwhile stays with the socket as far as its own buffer goes. Flags:
+ * CPORT_MULTISHOT. */
+CPORT_API int cport_recvmsg_pooled(cport_handle *h, cport_op *op, cport_bufs *pool, uint32_t flags);
+
+/* cport_bufs_msg: the datagram that cport_recvmsg_pooled has put into buffer id, until that is returned: ret_data is where its
+ * bytes lie, and ret_msg has address, control and flags; its bufs is ret_data, so that it can be sent as it is.
+ * Thread: any. Blocks: no. Returns: 0; CPORT_EINVAL no such buffer. Since: 0.1. */
+CPORT_API int cport_bufs_msg(
+    const cport_bufs *pool, uint32_t id, cport_msg *ret_msg, cport_buf *ret_data);
+
+/* Where a datagram came to, or which of our addresses it shall go out from. */
+typedef struct cport_packet_info {
+    struct sockaddr_storage address; /* port 0; to send also family 0: whatever the system takes */
+    uint32_t interface_index;        /* to send also 0: the same */
+    uint32_t reserved;               /* 0 */
+} cport_packet_info;
+
+/* cport_msg_get_packet_info: of a socket made with CPORT_SOCKET_PACKET_INFO. The address is the one that was sent to: it may
+ * be a broadcast or multicast address.
+ * cport_msg_get_segment_size: the datagram is several that came together, each but the last of this length: of a socket made
+ * with CPORT_SOCKET_GRO.
+ * cport_msg_set_…: the same, to send: appended to the control data, in control_room. With a segment size the bytes go out as
+ * several datagrams, each but the last of this length (CPORT_CAP_UDP_GSO).
+ * Thread: any. Blocks: no. Returns: 0; CPORT_ENOENT it did not come with that; CPORT_ENOBUFS no room for it;
+ * CPORT_EINVAL; CPORT_ENOTSUP the system has none. Since: 0.1. */
+CPORT_API int cport_msg_get_packet_info(const cport_msg *msg, cport_packet_info *ret_info);
+CPORT_API int cport_msg_get_segment_size(const cport_msg *msg, uint32_t *ret_bytes);
+CPORT_API int cport_msg_set_packet_info(cport_msg *msg, const cport_packet_info *info);
+CPORT_API int cport_msg_set_segment_size(cport_msg *msg, uint32_t bytes);
+
 /* ---- Timers ----------------------------------------------------------------------------------------------- */
 
 /* cport_timer: an event at deadline_ns (absolute; never early; one in the past comes at once), result = 0. With
@@ -525,10 +603,13 @@ CPORT_API int cport_bufs_return(cport_bufs *pool, uint32_t id);
 
 /* ---- Sockets ---------------------------------------------------------------------------------------------- */
 
-#define CPORT_SOCKET_NODELAY    0x1u /* TCP_NODELAY; accepted sockets inherit it */
-#define CPORT_SOCKET_REUSE_PORT 0x2u /* listeners share the address, if the system balances them */
-#define CPORT_SOCKET_KEEPALIVE  0x4u
-#define CPORT_SOCKET_V6ONLY     0x8u /* an IPv6 listener takes IPv6 only; otherwise it takes both */
+#define CPORT_SOCKET_NODELAY     0x1u /* TCP_NODELAY; accepted sockets inherit it */
+#define CPORT_SOCKET_REUSE_PORT  0x2u /* listeners share the address, if the system balances them */
+#define CPORT_SOCKET_KEEPALIVE   0x4u
+#define CPORT_SOCKET_V6ONLY      0x8u  /* an IPv6 socket takes IPv6 only; otherwise it takes both */
+#define CPORT_SOCKET_BROADCAST   0x10u /* UDP: may send to broadcast addresses */
+#define CPORT_SOCKET_PACKET_INFO 0x20u /* UDP: datagrams come with cport_msg_get_packet_info */
+#define CPORT_SOCKET_GRO         0x40u /* UDP: several may come together, cport_msg_get_segment_size */
 
 typedef struct cport_socket_options {
     uint32_t size;            /* sizeof(cport_socket_options) */
@@ -544,7 +625,13 @@ typedef struct cport_socket_options {
 CPORT_API int cport_address(const char *host, uint16_t tcp_port,
     struct sockaddr_storage *ret_address, cport_socklen *ret_len);
 
-/* cport_address_text: "127.0.0.1:80" or "[::1]:80" into text, always terminated if size > 0.
+/* cport_address_unix: the address of a Unix socket: a path, or "@" and a name in Linux's abstract space, which is no file.
+ * Thread: any. Blocks: no. Returns: 0; CPORT_EINVAL empty, or too long; CPORT_ENOTSUP no Unix sockets on this system.
+ * Since: 0.1. */
+CPORT_API int cport_address_unix(
+    const char *path, struct sockaddr_storage *ret_address, cport_socklen *ret_len);
+
+/* cport_address_text: "127.0.0.1:80", "[::1]:80", "/path", "@name" or "unnamed" into text, always terminated if size > 0.
  * Thread: any. Blocks: no. Returns: 0; CPORT_EINVAL unknown family; CPORT_ENOBUFS it does not fit. Since: 0.1. */
 CPORT_API int cport_address_text(
     const struct sockaddr *address, cport_socklen address_len, char *text, size_t size);
@@ -559,7 +646,24 @@ CPORT_API int cport_socket_tcp(
 CPORT_API int cport_socket_tcp_listen(const struct sockaddr *address, cport_socklen address_len,
     const cport_socket_options *opt, cport_os_handle *ret_fd);
 
-/* cport_socket_configure: sets the options (flags that are not given are left as they are) on any TCP socket.
+/* cport_socket_udp: a UDP socket of a family, with the options set; bound, if an address is given. The options of connections
+ * (CPORT_SOCKET_NODELAY, CPORT_SOCKET_KEEPALIVE, backlog, user_timeout_ms) are refused, as those of UDP are for TCP.
+ * Thread: any. Blocks: no. Returns: as cport_socket_tcp_listen; CPORT_ENOTSUP an option that the system does not have. Since: 0.1. */
+CPORT_API int cport_socket_udp(int family, const struct sockaddr *address,
+    cport_socklen address_len, const cport_socket_options *opt, cport_os_handle *ret_fd);
+
+/* cport_socket_unix_stream, cport_socket_unix_listen: as cport_socket_tcp and cport_socket_tcp_listen, with Unix sockets.
+ * cport_socket_unix_datagram: one that is bound, if an address is given: only such a one can be answered.
+ * A path that is bound stays when the socket is closed: it is the caller's to remove, and in the way until then
+ * (CPORT_EADDRINUSE). Of the options, backlog and the buffers apply; the others are refused.
+ * Thread: any. Blocks: no. Returns: the same; CPORT_ENOTSUP no Unix sockets on this system. Since: 0.1. */
+CPORT_API int cport_socket_unix_stream(const cport_socket_options *opt, cport_os_handle *ret_fd);
+CPORT_API int cport_socket_unix_listen(const struct sockaddr *address, cport_socklen address_len,
+    const cport_socket_options *opt, cport_os_handle *ret_fd);
+CPORT_API int cport_socket_unix_datagram(const struct sockaddr *address, cport_socklen address_len,
+    const cport_socket_options *opt, cport_os_handle *ret_fd);
+
+/* cport_socket_configure: sets the options (flags that are not given are left as they are) on any TCP or UDP socket.
  * cport_socket_close: closes a socket that is not attached.
  * cport_socket_local, cport_accept_address: the socket's own address, and the peer's: of an accepted or connected socket.
  * Thread: any. Blocks: no. Returns: 0 or an error. Since: 0.1. */

@@ -1,5 +1,5 @@
 /* Memory: refused at every point, and not asked for where it must not be. */
-#include "cts.h"
+#include "datagram.h"
 
 #include <string.h>
 
@@ -20,6 +20,9 @@ typedef struct sweep {
     cport_op connect[SWEEP_PAIRS];
     cport_op recv[SWEEP_PAIRS], send[SWEEP_PAIRS], poll[SWEEP_PAIRS], timer[SWEEP_PAIRS];
     char in[SWEEP_PAIRS][8];
+    dg_socket udp;
+    cport_op datagrams; /* into pools[1] */
+    dg_msg out[SWEEP_PAIRS], back[SWEEP_PAIRS / 2];
 } sweep;
 
 /* One allocation is refused per run, so a call that failed for memory must succeed when it is repeated. */
@@ -96,6 +99,33 @@ static void sweep_talk(sweep *s)
     }
 }
 
+/* To itself: some into the pool, the others one by one. */
+static void sweep_datagrams(sweep *s)
+{
+    cport_os_handle fd = dg_socket_raw("127.0.0.1", 0, &s->udp);
+    PERSIST(cts_attach_try(s->port, fd, CTS_KEY_A, 0, &s->udp.h));
+    for (int i = 0; i < SWEEP_PAIRS / 2; i++) {
+        dg_to_receive(&s->back[i], 100);
+        PERSIST(cts_recvmsg(s->udp.h, &s->back[i].op, &s->back[i].msg, 0));
+    }
+    PERSIST(cts_recvmsg_pooled(s->udp.h, &s->datagrams, s->pools[1], CPORT_MULTISHOT));
+    for (int i = 0; i < SWEEP_PAIRS; i++) {
+        dg_to_send(&s->out[i], &s->udp, 10, 0);
+        PERSIST(cts_sendmsg(s->udp.h, &s->out[i].op, &s->out[i].msg, 0));
+    }
+    for (int i = 0; i < SWEEP_PAIRS; i++)
+        CHECK_EQ(cts_result(s->port, &s->out[i].op), 10);
+    for (int i = 0; i < SWEEP_PAIRS / 2; i++)
+        CHECK_EQ(cts_result(s->port, &s->back[i].op), 10);
+    for (int i = 0; i < SWEEP_PAIRS / 2; i++) {
+        cport_event ev = cts_next(s->port, &s->datagrams);
+        CHECK_EQ(ev.result, 10);
+        CHECK_EQ(cts_bufs_return(s->pools[1], ev.aux), 0);
+    }
+    cts_close_wait(s->udp.h, 0);
+    CHECK_EQ(cts_result(s->port, &s->datagrams), CPORT_ECANCELED);
+}
+
 static void sweep_close(sweep *s)
 {
     cport_op post = {0};
@@ -136,6 +166,7 @@ void every_allocation_may_fail(void)
         sweep_open(&s);
         sweep_connect(&s);
         sweep_talk(&s);
+        sweep_datagrams(&s);
         sweep_close(&s);
         forget_events(&s);
         refused = cts_alloc_refused();

@@ -14,7 +14,8 @@ static uint64_t clock_now; /* counts waits begun and events recorded */
 static uint64_t wait_last;
 
 static const char *const kind_names[] = {"post", "close", "accept", "connect", "recv",
-    "recv_pooled", "send", "shutdown", "poll", "read", "write", "sync", "timer", "resolve"};
+    "recv_pooled", "recvmsg", "recvmsg_pooled", "send", "sendmsg", "shutdown", "poll", "read",
+    "write", "sync", "timer", "resolve"};
 
 #define BROKEN(...) cts_fail("contract", 0, __VA_ARGS__)
 
@@ -127,8 +128,11 @@ static lane *lane_of(const op_record *rec)
     switch (rec->kind) {
     case KIND_RECV:
     case KIND_RECV_POOLED:
+    case KIND_RECVMSG:
+    case KIND_RECVMSG_POOLED:
         return &rec->handle->lanes[LANE_RECV];
     case KIND_SEND:
+    case KIND_SENDMSG:
         return &rec->handle->lanes[LANE_SEND];
     default:
         return NULL;
@@ -298,6 +302,12 @@ cts_wait_mark checker_wait_begins(void)
     return wait;
 }
 
+static bool is_receive(op_kind kind)
+{
+    return kind == KIND_RECV || kind == KIND_RECV_POOLED || kind == KIND_RECVMSG ||
+           kind == KIND_RECVMSG_POOLED;
+}
+
 static void check_result(const op_record *rec, const cport_event *ev)
 {
     int64_t r = ev->result;
@@ -309,10 +319,10 @@ static void check_result(const op_record *rec, const cport_event *ev)
     }
     if (r < 0 && (r > CPORT_EINVAL || r < CPORT_ENOSPC))
         BROKEN("a %s ended with the unknown code %" PRId64, kind, r);
-    if ((rec->kind == KIND_RECV || rec->kind == KIND_RECV_POOLED || rec->kind == KIND_READ) &&
-        r > (int64_t)rec->len)
+    if ((is_receive(rec->kind) || rec->kind == KIND_READ) && r > (int64_t)rec->len)
         BROKEN("a %s of %zu bytes got %" PRId64, kind, rec->len, r);
-    if ((rec->kind == KIND_SEND || rec->kind == KIND_WRITE) && r >= 0 && r != (int64_t)rec->len)
+    if ((rec->kind == KIND_SEND || rec->kind == KIND_SENDMSG || rec->kind == KIND_WRITE) &&
+        r >= 0 && r != (int64_t)rec->len)
         BROKEN("a %s of %zu bytes ended with %" PRId64, kind, rec->len, r);
     if (rec->kind == KIND_RESOLVE && r == 0)
         BROKEN("a %s found nothing, and calls that a success", kind);
@@ -334,6 +344,8 @@ static void check_flags(const op_record *rec, const cport_event *ev)
     if ((ev->flags & CPORT_MORE) != 0 && !rec->may_repeat)
         BROKEN("a %s that is not multishot has CPORT_MORE", kind);
     bool with_buffer = rec->kind == KIND_RECV_POOLED && ev->result > 0;
+    if (rec->kind == KIND_RECVMSG_POOLED)
+        with_buffer = ev->result >= 0 || ev->result == CPORT_EMSGSIZE;
     if (((ev->flags & CPORT_BUFFER) != 0) != with_buffer)
         BROKEN("a %s with result %" PRId64 " has event flags 0x%x", kind, ev->result, ev->flags);
 }
@@ -347,8 +359,12 @@ static void check_op_after_final(const op_record *rec, const cport_event *ev)
     if (cport_op_result(rec->op) != ev->result)
         BROKEN("a %s's event has result %" PRId64 ", cport_op_result says %" PRId64,
             kind_names[rec->kind], ev->result, cport_op_result(rec->op));
+    if (rec->kind == KIND_RECVMSG && ev->result == CPORT_EMSGSIZE &&
+        cport_op_transferred(rec->op) != rec->len)
+        BROKEN("a datagram did not fit into %zu bytes, and %zu are there", rec->len,
+            cport_op_transferred(rec->op));
     bool counts = rec->kind == KIND_RECV || rec->kind == KIND_SEND || rec->kind == KIND_READ ||
-                  rec->kind == KIND_WRITE;
+                  rec->kind == KIND_WRITE || rec->kind == KIND_RECVMSG || rec->kind == KIND_SENDMSG;
     if (counts && ev->result >= 0 && cport_op_transferred(rec->op) != (size_t)ev->result)
         BROKEN("a %s of %" PRId64 " bytes, cport_op_transferred says %zu", kind_names[rec->kind],
             ev->result, cport_op_transferred(rec->op));

@@ -39,6 +39,9 @@ int cts_send(cport_handle *h, cport_op *op, const void *data, size_t len, uint32
 int cts_sendv(cport_handle *h, cport_op *op, const cport_buf *bufs, unsigned count, uint32_t flags);
 int cts_sendfile(cport_handle *socket, cport_op *op, cport_handle *file, uint64_t offset,
     uint64_t len, const cport_headtail *headtail, uint32_t flags);
+int cts_recvmsg(cport_handle *h, cport_op *op, cport_msg *msg, uint32_t flags);
+int cts_recvmsg_pooled(cport_handle *h, cport_op *op, cport_bufs *pool, uint32_t flags);
+int cts_sendmsg(cport_handle *h, cport_op *op, const cport_msg *msg, uint32_t flags);
 int cts_shutdown(cport_handle *h, cport_op *op, int how);
 int cts_poll(cport_handle *h, cport_op *op, uint32_t mask);
 int cts_read(

@@ -154,6 +154,33 @@ int cts_sendfile(cport_handle *socket, cport_op *op, cport_handle *file, uint64_
     SUBMIT(op, plan, cport_sendfile(socket, op, file, offset, len, headtail, flags));
 }
 
+int cts_recvmsg(cport_handle *h, cport_op *op, cport_msg *msg, uint32_t flags)
+{
+    submit_plan plan = {.kind = KIND_RECVMSG,
+        .handle = h,
+        .len = msg != NULL ? bytes_of(msg->bufs, msg->bufs_count) : 0};
+    SUBMIT(op, plan, cport_recvmsg(h, op, msg, flags));
+}
+
+int cts_recvmsg_pooled(cport_handle *h, cport_op *op, cport_bufs *pool, uint32_t flags)
+{
+    pool_record *p = checker_pool(pool);
+    submit_plan plan = {.kind = KIND_RECVMSG_POOLED,
+        .handle = h,
+        .pool = pool,
+        .len = p != NULL && p->size > CPORT_MSG_HEAD ? p->size - CPORT_MSG_HEAD : 0,
+        .may_repeat = (flags & CPORT_MULTISHOT) != 0};
+    SUBMIT(op, plan, cport_recvmsg_pooled(h, op, pool, flags));
+}
+
+int cts_sendmsg(cport_handle *h, cport_op *op, const cport_msg *msg, uint32_t flags)
+{
+    submit_plan plan = {.kind = KIND_SENDMSG,
+        .handle = h,
+        .len = msg != NULL ? bytes_of(msg->bufs, msg->bufs_count) : 0};
+    SUBMIT(op, plan, cport_sendmsg(h, op, msg, flags));
+}
+
 int cts_shutdown(cport_handle *h, cport_op *op, int how)
 {
     submit_plan plan = {.kind = KIND_SHUTDOWN, .handle = h};

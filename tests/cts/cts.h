@@ -65,7 +65,8 @@ void cts_check_eq(int64_t actual, int64_t expected, const char *actual_text,
         CPORT_CAP_DEFER_TASKRUN | CPORT_CAP_REGISTERED_RING | CPORT_CAP_SPECULATIVE |              \
         CPORT_CAP_SKIP_ON_SUCCESS | CPORT_CAP_SHARED | CPORT_CAP_DETACH | CPORT_CAP_ZERO_COPY |    \
         CPORT_CAP_FILES | CPORT_CAP_PINNED_MEMORY | CPORT_CAP_SENDFILE | CPORT_CAP_HANDOVER |      \
-        CPORT_CAP_NATIVE_RESOLVE)
+        CPORT_CAP_NATIVE_RESOLVE | CPORT_CAP_MULTISHOT_MSG | CPORT_CAP_MSG_BATCH |                 \
+        CPORT_CAP_UDP_GSO | CPORT_CAP_UNIX)
 
 typedef struct cts_config {
     const char *name;
