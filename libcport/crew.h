@@ -51,7 +51,8 @@ struct member {
 
 /* Everything about several threads on one port. */
 struct crew {
-    uint32_t concurrency;    /* constant after open */
+    uint32_t concurrency;    /* constant after open, as is the next */
+    bool watched;            /* the monitor is there for it */
     _Atomic uint32_t active; /* slots in use; read without the lock by the canary */
     uint32_t blocked;        /* active members whose slots are free */
     uint32_t inside;         /* threads inside cport_wait */
@@ -96,6 +97,9 @@ static inline void crew_add_active(struct crew *crew, int by)
  * calling thread's next wait is on a port that has no crew. */
 int port_wait_shared(struct cport_port *port, cport_event *ev, unsigned max, int64_t timeout_ns);
 void crew_init(struct crew *crew, uint32_t concurrency); /* of zeroed memory */
+/* Open: starts watching for blocked threads, where that is wanted and can be done; end is its counterpart. CPORT_ENOMEM. */
+int crew_open(struct crew *crew, bool watch);
+void crew_end(struct crew *crew);
 void crew_more_work(struct cport_port *port);
 void crew_kick(struct cport_port *port);
 void crew_wake(struct cport_port *port);

@@ -1,23 +1,22 @@
 /*
- * monitor.h: the thread that sees handlers block where the kernel tells nobody: one for the process, while it has ports to
- * watch.
+ * monitor.h: the thread that sees handlers block where the kernel tells nobody: one for the process, while it has ports that
+ * want one.
  *
- * Ownership. A port is in its list from monitor_add to monitor_drop.
+ * Ownership. A port uses it from monitor_open to monitor_close, and is in its list from monitor_add to monitor_drop.
  * Threading. As said at each call. The monitor's lock is taken before a port's, and never with `members_lock`.
  */
 #ifndef CPORT_MONITOR_H
 #define CPORT_MONITOR_H
 
-#include <stdbool.h>
-
 struct cport_port;
 struct member;
 
-/* Whether there can be one here. */
-bool monitor_can_watch(void);
+/* 0; CPORT_ENOTSUP: there can be none here; CPORT_ENOMEM. The first to open starts the thread, the last to close ends it. */
+int monitor_open(void);
+void monitor_close(void);
 
-/* The port has several threads: watch them, by a canary too if they are all bound to one processor. A thread that is about to
- * wait on the port; no lock is held. Without effect where it cannot be done: a later thread tries again. */
+/* The port has several threads: watch them, by a canary too if they are all bound to one processor. By a thread that is about to
+ * wait on the port; no lock is held. */
 void monitor_add(struct cport_port *port);
 /* No thread waits on the port any more. No lock is held. Blocks while the monitor is looking. */
 void monitor_drop(struct cport_port *port);

@@ -3,10 +3,14 @@
  */
 #include "monitor.h"
 
-bool monitor_can_watch(void)
+#include "cport/cport.h"
+
+int monitor_open(void)
 {
-    return false;
+    return CPORT_ENOTSUP;
 }
+
+void monitor_close(void) {}
 
 void monitor_add(struct cport_port *port)
 {

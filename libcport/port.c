@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "gather.h"
-#include "monitor.h"
 #include "options.h"
 #include "resolve.h"
 
@@ -219,17 +218,22 @@ int cport_port_open(const cport_port_options *given, cport_port **ret_port)
     r = port_new(&opt, &port);
     if (r < 0)
         return r;
+    r = crew_open(&port->crew, port->shared && !(opt.flags & CPORT_PORT_UNWATCHED));
+    if (r < 0)
+        goto fail_port;
     r = open_backend(port, opt.backend);
-    if (r < 0) {
-        port_delete(port);
-        return r;
-    }
-    /* Where the kernel is the completion port, the engine has said so itself. */
-    if (port->shared && !port->backend->wait && !(opt.flags & CPORT_PORT_UNWATCHED) &&
-        monitor_can_watch())
+    if (r < 0)
+        goto fail_crew;
+    if (port->crew.watched)
         port->caps |= CPORT_CAP_HANDOVER;
     *ret_port = port;
     return 0;
+
+fail_crew:
+    crew_end(&port->crew);
+fail_port:
+    port_delete(port);
+    return r;
 }
 
 void op_drop(struct op *op)
@@ -289,6 +293,7 @@ int cport_port_close(cport_port *port)
         slab_each(&port->handles, handle_await_unlock);
     drop_events(port);
     port->backend->close(port);
+    crew_end(&port->crew);
     port_delete(port);
     return 0;
 }

@@ -52,6 +52,19 @@ void crew_init(struct crew *crew, uint32_t concurrency)
     atomic_store_explicit(&crew->watch.awake, true, memory_order_relaxed);
 }
 
+int crew_open(struct crew *crew, bool watch)
+{
+    int r = watch ? monitor_open() : CPORT_ENOTSUP;
+    crew->watched = r == 0;
+    return r == CPORT_ENOTSUP ? 0 : r;
+}
+
+void crew_end(struct crew *crew)
+{
+    if (crew->watched)
+        monitor_close();
+}
+
 static void wake_member(struct member *m)
 {
     atomic_fetch_add_explicit(&m->word, 1, memory_order_release);
@@ -237,7 +250,7 @@ static void join_port(struct cport_port *port, struct member *me)
     port->crew.members = me;
     port_unlock(port);
     lock_release(&members_lock);
-    if (!alone && (port->caps & CPORT_CAP_HANDOVER))
+    if (!alone && port->crew.watched)
         monitor_add(port);
 }
 

@@ -76,6 +76,7 @@ static void fill(struct report *r)
     strcpy(row->peer, "raw-epoll");
     strcpy(row->engine, "epoll");
     strcpy(row->mode, "direct");
+    strcpy(row->handlers, "sleep");
     row->connections = 32;
     row->message_bytes = 64;
     row->depth = 16;
