@@ -223,6 +223,28 @@ static uint64_t handed_over(crew *c)
     return stats.handovers_seen + stats.handovers_idle;
 }
 
+static bool counted_within(crew *c, unsigned value, int64_t ns)
+{
+    for (int64_t end = cts_now_ns() + ns; cts_now_ns() < end; cts_spin())
+        if (atomic_load(&c->counted) >= value)
+            return true;
+    return false;
+}
+
+/* Posts events until one finds no slot; it stays. Not the first perhaps: a thread on its way to its handler waits for the checker's
+ * lock now and then, and that counts as blocking until it is seen awake. */
+static void until_held_back(crew *c)
+{
+    static cport_op count;
+    int64_t end = cts_now_ns() + CTS_PATIENCE_NS;
+    unsigned handled = atomic_load(&c->counted);
+    do {
+        CHECK(cts_now_ns() < end);
+        post(c, &count, DEED_COUNT);
+        handled++;
+    } while (counted_within(c, handled, 30 * CTS_MS));
+}
+
 /* ---- S04: blocked handlers of every kind ---- */
 
 /* All threads but one block, and the last one handles what is posted while they are still in their handlers. No thread is made
@@ -306,25 +328,17 @@ void s04_others_carry_on_beside_a_handler_that_computes(void)
 /* One slot: who computes keeps it. */
 void s04_a_handler_that_computes_keeps_its_slot(void)
 {
-    cport_op spin = {0}, count = {0};
+    cport_op spin = {0};
     crew c = CREW;
     crew_start(&c, 3);
     post(&c, &spin, DEED_SPIN);
     until(&c.inside, 1, "the handler to compute");
-    post(&c, &count, DEED_COUNT);
-    for (int64_t end = cts_now_ns() + 30 * CTS_MS; cts_now_ns() < end; cts_spin())
-        CHECK_EQ(atomic_load(&c.counted), 0);
+    until_held_back(&c);
+    CHECK_EQ(atomic_load(&c.ended), 0);
+    unsigned counted = atomic_load(&c.counted);
     crew_release(&c, 0);
-    until(&c.counted, 1, "the event to be handled");
+    until(&c.counted, counted + 1, "the event to be handled");
     crew_stop(&c, 3);
-}
-
-static bool counted_within(crew *c, unsigned value, int64_t ns)
-{
-    for (int64_t end = cts_now_ns() + ns; cts_now_ns() < end; cts_spin())
-        if (atomic_load(&c->counted) >= value)
-            return true;
-    return false;
 }
 
 /* One slot: a handler that was blocked and goes on to compute has it again, sooner or later, and then no other handler runs. */
@@ -338,16 +352,11 @@ void s04_a_handler_that_wakes_counts_again(void)
     post(&c, &count, DEED_COUNT);
     until(&c.counted, 1, "another thread to carry on");
     atomic_store(&c.awake, true);
-    int64_t end = cts_now_ns() + CTS_PATIENCE_NS;
-    unsigned posted = 1;
-    do {
-        CHECK(cts_now_ns() < end);
-        post(&c, &count, DEED_COUNT);
-        posted++;
-    } while (counted_within(&c, posted, 30 * CTS_MS));
+    until_held_back(&c);
     CHECK_EQ(atomic_load(&c.ended), 0);
+    unsigned counted = atomic_load(&c.counted);
     crew_release(&c, 0);
-    until(&c.counted, posted, "the last event to be handled");
+    until(&c.counted, counted + 1, "the last event to be handled");
     crew_stop(&c, 3);
 }
 
@@ -442,7 +451,7 @@ void s04_the_slots_are_all_there_after_a_storm(void)
     enum { ROUNDS = 12, EXITS = 3 };
     static const enum deed deeds[] = {
         DEED_SLEEP, DEED_COUNT, DEED_SAY, DEED_READ, DEED_COUNT, DEED_EXIT};
-    static cport_op ops[ROUNDS][THREADS_MOST], spins[THREADS_MOST], last;
+    static cport_op ops[ROUNDS][THREADS_MOST], spins[THREADS_MOST];
     crew c = CREW;
     crew_start(&c, THREADS_MOST);
     unsigned left = THREADS_MOST, ended = 0, inside = 0;
@@ -468,18 +477,17 @@ void s04_the_slots_are_all_there_after_a_storm(void)
     }
     /* Everybody back. */
     until(&c.inside, inside, "the threads that exit");
-    unsigned counted = atomic_load(&c.counted);
     unsigned slots = c.concurrency < left ? c.concurrency : left;
     atomic_store(&c.released, false);
     for (unsigned i = 0; i < slots; i++)
         post(&c, &spins[i], DEED_SPIN);
     until(&c.inside, inside + slots, "every slot to be used");
-    post(&c, &last, DEED_COUNT);
-    if (slots == c.concurrency)
-        for (int64_t end = cts_now_ns() + 30 * CTS_MS; cts_now_ns() < end; cts_spin())
-            CHECK_EQ(atomic_load(&c.counted), counted);
+    unsigned waiting = cts_is(CTS_LINUX); /* elsewhere the slots are the kernel's */
+    if (waiting)
+        until_held_back(&c);
+    unsigned counted = atomic_load(&c.counted);
     crew_release(&c, 0);
-    until(&c.counted, counted + 1, "the last event to be handled");
+    until(&c.counted, counted + waiting, "the last event to be handled");
     crew_stop(&c, left);
 }
 
