@@ -6,22 +6,22 @@
 #include <string.h>
 
 /* "127.0.0.1:9999", "[::1]:9999": the last colon divides. */
-static bool listen_split(struct config *config)
+static bool address_split(const char *text, char ret_host[64], uint16_t *ret_port)
 {
-    const char *colon = strrchr(config->listen, ':');
+    const char *colon = strrchr(text, ':');
     int64_t number;
     if (!colon || !option_number(colon + 1, &number) || number > 65535)
         return false;
-    size_t len = (size_t)(colon - config->listen);
-    if (len == 0 || len >= sizeof(config->host))
+    size_t len = (size_t)(colon - text);
+    if (len == 0 || len >= 64)
         return false;
-    memcpy(config->host, config->listen, len);
-    config->host[len] = '\0';
-    config->tcp_port = (uint16_t)number;
+    memcpy(ret_host, text, len);
+    ret_host[len] = '\0';
+    *ret_port = (uint16_t)number;
 
     struct sockaddr_storage address;
     cport_socklen address_len;
-    return cport_address(config->host, config->tcp_port, &address, &address_len) == 0;
+    return cport_address(ret_host, *ret_port, &address, &address_len) == 0;
 }
 
 /* "--max-frame" of max_frame. */
@@ -104,10 +104,12 @@ bool config_parse(
             return false;
         config = over;
     }
-    if (!listen_split(&config)) {
+    bool admin_good = config.admin[0] == '\0' ||
+                      address_split(config.admin, config.admin_host, &config.admin_port);
+    if (!address_split(config.listen, config.host, &config.tcp_port) || !admin_good) {
         snprintf(error, CONFIG_ERROR_BYTES,
-            "--listen does not take %.60s (HOST:PORT, a numeric address and 0 to 65535)",
-            config.listen);
+            "--%s does not take %.60s (HOST:PORT, a numeric address and 0 to 65535)",
+            admin_good ? "listen" : "admin", admin_good ? config.listen : config.admin);
         return false;
     }
     *ret_config = config;

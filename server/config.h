@@ -19,6 +19,10 @@ struct config {
     char host[64];                            /* and taken apart */
     uint16_t tcp_port;
 
+    char admin[128]; /* "": none */
+    char admin_host[64];
+    uint16_t admin_port;
+
     int64_t workers; /* 0: one for each processor allowed */
     int64_t backend; /* CPORT_BACKEND_… */
     int64_t acceptor;

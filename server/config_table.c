@@ -27,6 +27,8 @@ static const struct option_choice answers[] = {{"no", 0}, {"yes", 1}, {0}};
 const struct option options[] = {
     {"server", "listen", OPTION_TEXT, FIELD_TEXT(listen), "127.0.0.1:9999", NULL, "HOST:PORT",
         "address to serve; * is every IPv4 address, [::] every address, port 0 any free one"},
+    {"server", "admin", OPTION_TEXT, FIELD_TEXT(admin), "", NULL, "HOST:PORT",
+        "where monitors find /metrics, /healthz and /readyz; nowhere without it"},
     {"server", "workers", OPTION_COUNT, FIELD(workers), 0, 1024, "0", NULL, "N",
         "threads, each with a port of its own; 0: one for each processor allowed"},
     {"server", "backend", OPTION_CHOICE, FIELD(backend), 0, 0, "auto", backends, "NAME",

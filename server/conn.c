@@ -273,7 +273,7 @@ static bool slot_take(struct server *server)
     return false;
 }
 
-void conn_open(struct worker *worker, cport_os_handle fd)
+void conn_open(struct worker *worker, cport_os_handle fd, const struct proto *proto)
 {
     if (!slot_take(worker->server))
         goto refuse;
@@ -292,6 +292,8 @@ void conn_open(struct worker *worker, cport_os_handle fd)
         conn->next->link = &conn->next;
     worker->conns = conn;
     conn_timer_set(conn);
+    if (proto)
+        (void)conn_begin(conn, proto);
     conn_receive(conn);
     return;
 

@@ -170,6 +170,9 @@ static size_t conn_step(struct conn *conn, struct bytes rest)
     case PROTO_PARTIAL:
         conn->frame_need = count;
         return 0;
+    case PROTO_END:
+        conn->stage = STAGE_FINISHING;
+        return rest.len;
     case PROTO_CLOSE:
         counter_add(&conn->worker->counters, COUNTER_broken_frame, 1);
         conn_log(conn, LOG_INFO, "broken_frame", "bytes", (int)rest.len);

@@ -58,6 +58,7 @@ static void answer(struct conn *conn, struct job *job)
         conn->waiting = false;
         conn_parse_in(conn);
         return;
+    case PROTO_END:
     case PROTO_CLOSE:
         conn->waiting = false;
         conn->stage = STAGE_FINISHING;

@@ -1,3 +1,4 @@
+#include "conn.h"
 #include "log.h"
 #include "worker.h"
 
@@ -11,7 +12,11 @@ static void on_accept(struct worker *worker, const cport_event *event)
 {
     if (event->result >= 0) {
         counter_add(&worker->counters, COUNTER_accepted, 1);
-        worker_accepted(worker, (cport_os_handle)event->result);
+        const struct listener *listener = CPORT_CONTAINER_OF(event->op, struct listener, accept_op);
+        if (listener->proto)
+            conn_open(worker, (cport_os_handle)event->result, listener->proto);
+        else
+            worker_accepted(worker, (cport_os_handle)event->result);
         return;
     }
     if (event->flags & CPORT_MORE) {
@@ -29,14 +34,15 @@ static void on_accept(struct worker *worker, const cport_event *event)
 
 static void on_closed(struct worker *worker, const cport_event *event)
 {
-    (void)event;
-    worker->listener.handle = NULL;
-    sys_gate_open(worker->quiet);
+    (void)worker;
+    struct listener *listener = CPORT_CONTAINER_OF(event->op, struct listener, close_op);
+    listener->handle = NULL;
+    if (listener->closed)
+        sys_gate_open(listener->closed);
 }
 
-int listener_open(struct worker *worker, cport_os_handle fd)
+int listener_open(struct worker *worker, struct listener *listener, cport_os_handle fd)
 {
-    struct listener *listener = &worker->listener;
     cport_op_init(&listener->accept_op, (void *)&accept_route);
     cport_op_init(&listener->close_op, (void *)&close_route);
 
@@ -50,9 +56,9 @@ int listener_open(struct worker *worker, cport_os_handle fd)
     return error;
 }
 
-void listener_close(struct worker *worker)
+void listener_close(struct listener *listener)
 {
-    struct listener *listener = &worker->listener;
-    if (!listener->handle || cport_close(listener->handle, &listener->close_op, 0) < 0)
-        sys_gate_open(worker->quiet);
+    bool closing = listener->handle && cport_close(listener->handle, &listener->close_op, 0) == 0;
+    if (!closing && listener->closed)
+        sys_gate_open(listener->closed);
 }

@@ -1,5 +1,5 @@
 /*
- * listener: the listening socket of a worker and its one multishot accept.
+ * listener: a listening socket of a worker and its one multishot accept.
  */
 #ifndef CPORT_SERVER_LISTENER_H
 #define CPORT_SERVER_LISTENER_H
@@ -12,10 +12,12 @@ struct listener {
     cport_handle *handle; /* NULL: not listening */
     cport_op accept_op;
     cport_op close_op;
+    const struct proto *proto; /* of all its connections; NULL: their first byte chooses */
+    struct sys_gate *closed;   /* opened once it is; may be NULL */
 };
 
-int listener_open(
-    struct worker *worker, cport_os_handle fd); /* 0 or an error; the socket is taken in any case */
-void listener_close(struct worker *worker);     /* then worker->quiet opens */
+/* 0 or an error; the socket is taken in any case. */
+int listener_open(struct worker *worker, struct listener *listener, cport_os_handle fd);
+void listener_close(struct listener *listener); /* then its gate opens */
 
 #endif

@@ -53,5 +53,5 @@ int main(int argc, char **argv)
         fprintf(stderr, "cport-server: cannot write the log file %s\n", config.log_file);
         return 1;
     }
-    return server_run(&config, NULL);
+    return server_run(&config, NULL, argc, argv);
 }

@@ -49,12 +49,20 @@ uint64_t sys_descriptors_max(void);
 /* True: listeners that share a port share its connections. */
 bool sys_listeners_balance(void);
 
-/* The request to stop: SIGINT, SIGTERM; on Windows a console event or the event named cport-server-stop-PID; and
- * sys_stop_request from any thread. sys_stop_prepare goes before any thread is started. After sys_stop_wait has
- * returned, a second signal or console event ends the process at once. */
+/* What is asked of the process: to stop (SIGINT, SIGTERM; on Windows a console event or the event named cport-server-stop-PID; and
+ * sys_stop_request from any thread), to read its users and limits anew (SIGHUP), to open its log anew (SIGUSR1).
+ * sys_stop_prepare goes before any thread is started. After sys_request_wait has returned SYS_STOP, a second signal or console
+ * event ends the process at once. */
+enum sys_request { SYS_STOP, SYS_RELOAD, SYS_REOPEN };
 void sys_stop_prepare(void);
-void sys_stop_wait(void);
+enum sys_request sys_request_wait(void);
 void sys_stop_request(void);
+
+/* Tells the service manager, if there is one that wants to know (systemd's NOTIFY_SOCKET): "READY=1". */
+void sys_notify(const char *state);
+
+/* A listening socket that the service manager has opened (systemd's LISTEN_FDS). False: there is none. */
+bool sys_listener_inherited(int *ret_fd);
 
 /* The date and time in UTC, for people and never for deadlines: nanoseconds since 1970, and "2026-01-31T23:59:59.123Z". */
 int64_t sys_unix_ns(void);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -201,24 +203,67 @@ static void stop_signals(sigset_t *ret_signals)
     sigaddset(ret_signals, SIGTERM);
 }
 
+static void request_signals(sigset_t *ret_signals)
+{
+    stop_signals(ret_signals);
+    sigaddset(ret_signals, SIGHUP);
+    sigaddset(ret_signals, SIGUSR1);
+}
+
 void sys_stop_prepare(void)
 {
     /* Threads inherit the mask: the signals wait for whoever calls sigwait. A terminal that went away must not end the
      * server in the middle of a log line. */
     sigset_t signals;
-    stop_signals(&signals);
+    request_signals(&signals);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 
-void sys_stop_wait(void)
+enum sys_request sys_request_wait(void)
 {
     sigset_t signals;
     int number;
-    stop_signals(&signals);
+    request_signals(&signals);
     while (sigwait(&signals, &number) != 0)
         continue;
+    if (number == SIGHUP)
+        return SYS_RELOAD;
+    if (number == SIGUSR1)
+        return SYS_REOPEN;
+    stop_signals(&signals);
     pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+    return SYS_STOP;
+}
+
+void sys_notify(const char *state)
+{
+    const char *name = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t len = name ? strlen(name) : 0;
+    if (len < 2 || len >= sizeof(address.sun_path) || (name[0] != '/' && name[0] != '@'))
+        return;
+    memcpy(address.sun_path, name, len);
+    if (name[0] == '@')
+        address.sun_path[0] = '\0'; /* an abstract name */
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    (void)sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&address,
+        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+    close(fd);
+}
+
+#define LISTEN_FD_FIRST 3
+
+bool sys_listener_inherited(int *ret_fd)
+{
+    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+    if (!pid || !count || strtol(pid, NULL, 10) != getpid() || strtol(count, NULL, 10) < 1)
+        return false;
+    (void)fcntl(LISTEN_FD_FIRST, F_SETFD, FD_CLOEXEC);
+    *ret_fd = LISTEN_FD_FIRST;
+    return true;
 }
 
 void sys_stop_request(void)

@@ -181,11 +181,24 @@ void sys_stop_prepare(void)
         SetConsoleCtrlHandler(console_event, TRUE);
 }
 
-void sys_stop_wait(void)
+enum sys_request sys_request_wait(void)
 {
     if (stop_gate)
         sys_gate_wait(stop_gate);
     InterlockedExchange(&stop_waited, 1);
+    return SYS_STOP;
+}
+
+/* The service manager of this system speaks to services in another way. */
+void sys_notify(const char *state)
+{
+    (void)state;
+}
+
+bool sys_listener_inherited(int *ret_fd)
+{
+    (void)ret_fd;
+    return false;
 }
 
 void sys_stop_request(void)

@@ -26,6 +26,7 @@ enum proto_step {
     PROTO_NEXT,      /* *ret_count bytes were consumed and answered */
     PROTO_PARTIAL,   /* the frame is incomplete: it needs *ret_count bytes in all */
     PROTO_WAIT,      /* *ret_count bytes were consumed, and peer->job will answer */
+    PROTO_END,       /* answered, and that was the last */
     PROTO_CLOSE,     /* broken: the answer is the last; what follows cannot be read */
     PROTO_NO_MEMORY, /* the answer does not fit in memory; nothing was appended */
 };
@@ -86,6 +87,7 @@ extern const struct proto proto_throughput;
 extern const struct proto proto_control;
 extern const struct proto proto_log_output;
 extern const struct proto proto_message;
+extern const struct proto proto_admin; /* on a port of its own */
 
 const struct proto *proto_by_preface(uint8_t first_byte); /* NULL: none */
 

@@ -44,7 +44,7 @@ static enum proto_step log_output_step(
 {
     (void)peer;
     if (run.data[0] == ESCAPE)
-        return PROTO_CLOSE;
+        return PROTO_END;
     *ret_count = 1;
     return banner(out) ? PROTO_NEXT : PROTO_NO_MEMORY;
 }

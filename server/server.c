@@ -49,13 +49,58 @@ static int port_is_free(const struct sockaddr_storage *address, cport_socklen le
     return error < 0 ? error : cport_socket_close(fd);
 }
 
+/* A socket that the service manager brings is the first worker's, and the only one. Returns 1 without one. */
+static int listen_inherited(struct server *server, struct sockaddr_storage *ret_address)
+{
+    int fd;
+    cport_socklen len;
+    if (!sys_listener_inherited(&fd))
+        return 1;
+    int error = cport_socket_local((cport_os_handle)fd, ret_address, &len);
+    if (error < 0) {
+        fprintf(stderr, "cport-server: the socket of the service manager is no listener: %s\n",
+            cport_strerror(error));
+        return error;
+    }
+    server->one_acceptor = true;
+    server->workers[0].listener_fd = (cport_os_handle)fd;
+    return 0;
+}
+
+static int admin_listen(struct server *server)
+{
+    const struct config *config = server->config;
+    struct sockaddr_storage address;
+    cport_socklen len;
+    char text[64] = "?";
+    if (config->admin[0] == '\0')
+        return 0;
+    cport_os_handle *fd = &server->workers[0].admin_fd;
+    int error = cport_address(config->admin_host, config->admin_port, &address, &len);
+    if (error == 0)
+        error = socket_listen(&address, len, 0, fd);
+    if (error == 0)
+        error = cport_socket_local(*fd, &address, &len);
+    if (error < 0) {
+        fprintf(stderr, "cport-server: cannot listen on %s for --admin: %s\n", config->admin,
+            cport_strerror(error));
+        return error;
+    }
+    (void)cport_address_text((const struct sockaddr *)&address, len, text, sizeof(text));
+    printf("cport-server: admin on %s\n", text);
+    return 0;
+}
+
 /* Gives the first worker, or every worker, its socket. With port 0 the first socket decides for the others. */
 static int server_listen(struct server *server, struct sockaddr_storage *ret_address)
 {
     const struct config *config = server->config;
     struct sockaddr_storage address;
     cport_socklen len;
-    int error = cport_address(config->host, config->tcp_port, &address, &len);
+    int error = listen_inherited(server, ret_address);
+    if (error <= 0)
+        return error;
+    error = cport_address(config->host, config->tcp_port, &address, &len);
     unsigned sockets = server->one_acceptor ? 1 : server->worker_count;
     uint32_t flags = sockets > 1 ? CPORT_SOCKET_REUSE_PORT : 0;
     if (error == 0 && sockets > 1 && config->tcp_port != 0)
@@ -206,6 +251,7 @@ static bool server_init(struct server *server, const struct config *config)
         worker->index = i;
         worker->processor = (int)processors[i % processor_count];
         worker->listener_fd = CPORT_OS_HANDLE_INVALID;
+        worker->admin_fd = CPORT_OS_HANDLE_INVALID;
         worker->mail = &server->boxes[i];
     }
     return true;
@@ -286,13 +332,103 @@ static void log_counts(struct server *server)
     log_line(LOG_INFO, "stopped", "%s", words.text);
 }
 
+/* ---- Reload ---- */
+
+/* New limits for a worker, which takes them when it next looks into its mail. */
+struct limits {
+    struct parcel parcel;
+    struct config config;
+};
+
+static void limits_open(struct parcel *parcel, void *ctx)
+{
+    struct limits *limits = CPORT_CONTAINER_OF(parcel, struct limits, parcel);
+    struct worker *worker = ctx;
+    if (worker) {
+        const struct config *from = &limits->config;
+        struct config *to = &worker->config;
+        to->send_queue = from->send_queue;
+        to->push_queue = from->push_queue;
+        to->log_queue = from->log_queue;
+        to->preface_timeout_ns = from->preface_timeout_ns;
+        to->login_timeout_ns = from->login_timeout_ns;
+        to->frame_timeout_ns = from->frame_timeout_ns;
+        to->idle_timeout_ns = from->idle_timeout_ns;
+        to->write_timeout_ns = from->write_timeout_ns;
+        to->drain_timeout_ns = from->drain_timeout_ns;
+        to->log_output = from->log_output;
+    }
+    free(limits);
+}
+
+static bool limits_reload(struct server *server, char error[CONFIG_ERROR_BYTES])
+{
+    struct config config;
+    if (!server->argv)
+        return true;
+    if (!config_parse(server->argc, server->argv, &config, error))
+        return false;
+    log_level_set((enum log_level)config.log_level);
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        struct limits *limits = malloc(sizeof(*limits));
+        if (!limits) {
+            snprintf(error, CONFIG_ERROR_BYTES, "no memory");
+            return false;
+        }
+        *limits = (struct limits){
+            .parcel = {.bytes = sizeof(*limits), .open = limits_open}, .config = config};
+        mail_put(&server->boxes[i], &limits->parcel);
+    }
+    return true;
+}
+
+/* What cannot be read leaves what is in force. Who is logged in stays so. */
+static void reload(struct server *server)
+{
+    char error[CONFIG_ERROR_BYTES];
+    const char *file = server->config->users_file;
+    struct users *users = NULL;
+    sys_notify("RELOADING=1");
+    if (!limits_reload(server, error)) {
+        log_line(LOG_ERROR, "reload_failed", "why=%s", error);
+    } else if (file[0] != '\0' && !(users = users_load(file, error))) {
+        log_line(LOG_ERROR, "reload_failed", "why=%s", error);
+    } else {
+        if (users)
+            shared_users_replace(&server->shared, users);
+        log_line(LOG_INFO, "reloaded", "users=%u", (unsigned)users_count(users));
+    }
+    sys_notify("READY=1");
+}
+
+static void requests_serve(struct server *server)
+{
+    for (;;) {
+        switch (sys_request_wait()) {
+        case SYS_STOP:
+            return;
+        case SYS_RELOAD:
+            log_reopen();
+            reload(server);
+            break;
+        case SYS_REOPEN:
+            log_reopen();
+            break;
+        }
+    }
+}
+
 static int serve(struct server *server)
 {
     struct sockaddr_storage address;
     int status = 1;
-    if (server_listen(server, &address) == 0 && workers_start(server)) {
+    if (server_listen(server, &address) == 0 && admin_listen(server) == 0 &&
+        workers_start(server)) {
         say_listening(server, &address);
-        sys_stop_wait();
+        sys_notify("READY=1");
+        requests_serve(server);
+        atomic_store_explicit(&server->shared.stopping, true, memory_order_relaxed);
+        sys_notify("STOPPING=1");
         log_line(LOG_INFO, "stopping", "connections=%u",
             atomic_load_explicit(&server->connections, memory_order_relaxed));
         status = 0;
@@ -305,9 +441,10 @@ static int serve(struct server *server)
     return status;
 }
 
-int server_run(const struct config *config, const struct calls *calls)
+int server_run(const struct config *config, const struct calls *calls, int argc, char *const *argv)
 {
-    struct server server = {.config = config, .started_ns = sys_unix_ns()};
+    struct server server = {
+        .config = config, .argc = argc, .argv = argv, .started_ns = sys_unix_ns()};
     int status = 1;
 
     hash_prepare();

@@ -13,6 +13,8 @@
 
 struct server {
     const struct config *config; /* constant after start, as all down to the counters */
+    int argc;                    /* what the config was made of */
+    char *const *argv;
     struct shared shared;
     struct mailbox *boxes; /* the workers' */
     struct business *business;
@@ -26,8 +28,9 @@ struct server {
     unsigned turn;           /* the accepting worker: who gets the next connection */
 };
 
-/* Serves until it is told to stop, with the functions that Message clients may call (NULL: none). Returns the exit status: 0
+/* Serves until it is told to stop, with the functions that Message clients may call (NULL: none). argv is what the config was made of, for
+ * a reload of its limits (NULL: users alone are reloaded). Returns the exit status: 0
  * stopped as asked, 1 could not serve, 2 the users file or the root is wrong. */
-int server_run(const struct config *config, const struct calls *calls);
+int server_run(const struct config *config, const struct calls *calls, int argc, char *const *argv);
 
 #endif

@@ -30,6 +30,7 @@ struct shared {
     struct uploads *uploads;
     struct mailbox *boxes; /* one for each worker */
     unsigned workers;
+    atomic_bool stopping; /* any thread */
 
     bool message_anonymous;
     bool remote_stream_anonymous;

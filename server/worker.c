@@ -36,7 +36,7 @@ struct handoff {
 static void on_handoff(struct worker *worker, const cport_event *event)
 {
     free(CPORT_CONTAINER_OF(event->op, struct handoff, op));
-    conn_open(worker, (cport_os_handle)event->result);
+    conn_open(worker, (cport_os_handle)event->result, NULL);
 }
 
 void worker_accepted(struct worker *worker, cport_os_handle fd)
@@ -46,7 +46,7 @@ void worker_accepted(struct worker *worker, cport_os_handle fd)
     if (server->one_acceptor)
         target = &server->workers[server->turn++ % server->worker_count];
     if (target == worker) {
-        conn_open(worker, fd);
+        conn_open(worker, fd, NULL);
         return;
     }
 
@@ -129,13 +129,14 @@ static void worker_init(struct worker *worker)
 static void on_quiet(struct worker *worker, const cport_event *event)
 {
     (void)event;
-    listener_close(worker);
+    listener_close(&worker->listener);
 }
 
 static void on_drain(struct worker *worker, const cport_event *event)
 {
     (void)event;
     worker->draining = true;
+    listener_close(&worker->admin);
     for (struct conn *conn = worker->conns, *next; conn; conn = next) {
         next = conn_next(conn);
         conn_drain(conn);
@@ -169,7 +170,7 @@ static void on_mail(struct worker *worker, const cport_event *event)
 static void worker_loop(struct worker *worker)
 {
     cport_event events[EVENTS_MAX];
-    while (!worker->draining || worker->conns || worker->listener.handle) {
+    while (!worker->draining || worker->conns || worker->listener.handle || worker->admin.handle) {
         int count = cport_wait(worker->port, events, EVENTS_MAX, -1);
         if (count < 0) {
             log_line(LOG_ERROR, "wait_failed", "error=%s", cport_error_name(count));
@@ -183,6 +184,15 @@ static void worker_loop(struct worker *worker)
     }
 }
 
+static int worker_listen(struct worker *worker, struct listener *listener, cport_os_handle *fd)
+{
+    if (*fd == CPORT_OS_HANDLE_INVALID)
+        return 0;
+    int error = listener_open(worker, listener, *fd);
+    *fd = CPORT_OS_HANDLE_INVALID;
+    return error < 0 ? failed(worker, "start to accept", error) : 0;
+}
+
 static void worker_main(void *arg)
 {
     struct worker *worker = arg;
@@ -190,12 +200,13 @@ static void worker_main(void *arg)
         log_line(LOG_WARN, "not_bound", "worker=%u processor=%d", worker->index, worker->processor);
     worker_init(worker);
     worker->error = worker_open(worker);
-    if (worker->error == 0 && worker->listener_fd != CPORT_OS_HANDLE_INVALID) {
-        worker->error = listener_open(worker, worker->listener_fd);
-        worker->listener_fd = CPORT_OS_HANDLE_INVALID;
-        if (worker->error < 0)
-            failed(worker, "start to accept", worker->error);
+    if (worker->error == 0) {
+        worker->listener.closed = worker->quiet;
+        worker->admin.proto = &proto_admin;
+        worker->error = worker_listen(worker, &worker->listener, &worker->listener_fd);
     }
+    if (worker->error == 0)
+        worker->error = worker_listen(worker, &worker->admin, &worker->admin_fd);
     bool has_port = worker->bufs != NULL;
     sys_gate_open(worker->started);
     if (!has_port)
@@ -227,6 +238,8 @@ void worker_join(struct worker *worker)
     sys_gate_free(worker->quiet);
     if (worker->listener_fd != CPORT_OS_HANDLE_INVALID)
         (void)cport_socket_close(worker->listener_fd);
+    if (worker->admin_fd != CPORT_OS_HANDLE_INVALID)
+        (void)cport_socket_close(worker->admin_fd);
 }
 
 void worker_quiet(struct worker *worker)

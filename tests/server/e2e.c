@@ -113,6 +113,11 @@ void e2e_start(struct e2e_server *server, const char *const *options)
         e2e_wait(server->child, server->errors, sizeof(server->errors));
         fail_msg("the server did not start: %s", server->errors);
     }
+    static const char admin[] = "cport-server: admin on 127.0.0.1:";
+    if (strncmp(server->line, admin, sizeof(admin) - 1) == 0) {
+        server->admin_port = (uint16_t)strtoul(server->line + sizeof(admin) - 1, NULL, 10);
+        assert_true(child_line(server->child, server->line, sizeof(server->line)));
+    }
     static const char said[] = "cport-server: listening on 127.0.0.1:";
     assert_memory_equal(server->line, said, sizeof(said) - 1);
     server->tcp_port = (uint16_t)strtoul(server->line + sizeof(said) - 1, NULL, 10);

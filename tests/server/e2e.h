@@ -14,8 +14,9 @@
 struct e2e_server {
     struct child *child;
     uint16_t tcp_port;
-    char line[512];    /* what it said when it listened */
-    char errors[8192]; /* its standard error, once it has ended */
+    uint16_t admin_port; /* 0: it has none */
+    char line[512];      /* what it said when it listened */
+    char errors[8192];   /* its standard error, once it has ended */
 };
 
 /* Runs the tests of a program; its exit status. */

@@ -57,7 +57,7 @@ int main(int argc, char **argv)
     if (!gate || !config_parse(argc, argv, &config, error) ||
         !log_open((enum log_level)config.log_level, config.log_file))
         return 2;
-    int status = server_run(&config, &calls);
+    int status = server_run(&config, &calls, argc, argv);
     sys_gate_free(gate);
     return status;
 }

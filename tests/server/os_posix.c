@@ -76,6 +76,11 @@ void child_stop(struct child *child)
     kill(child->pid, SIGTERM);
 }
 
+bool child_reload(struct child *child)
+{
+    return kill(child->pid, SIGHUP) == 0;
+}
+
 void child_kill(struct child *child)
 {
     kill(child->pid, SIGKILL);

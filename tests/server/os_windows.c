@@ -112,6 +112,12 @@ void child_stop(struct child *child)
 /* An exit code of its own, by which child_wait tells a kill. */
 #define KILLED 0xC0FFEEu
 
+bool child_reload(struct child *child)
+{
+    (void)child;
+    return false;
+}
+
 void child_kill(struct child *child)
 {
     TerminateProcess(child->process, KILLED);

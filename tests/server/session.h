@@ -177,7 +177,7 @@ static inline void session_feed(struct session *session, const uint8_t *data, si
             SESSION_REQUIRE(buffer_len(&session->out) == answered);
             return;
         }
-        session->closed = step == PROTO_CLOSE || step == PROTO_NO_MEMORY;
+        session->closed = step == PROTO_END || step == PROTO_CLOSE || step == PROTO_NO_MEMORY;
         mail_read(&session->world->box, session);
     }
 }
