@@ -183,3 +183,31 @@ void s14_files_and_sockets_take_their_own_operations(void)
     file_close(&f);
     cts_port_close(port);
 }
+
+void s15_a_file_can_leave_its_port(void)
+{
+    file f;
+    cport_os_handle fd;
+    cport_op op = {0};
+    char data[100];
+    cport_port_info info = {.size = sizeof info};
+    cport_port *port = cts_port_open(), *other = cts_port_open();
+    CHECK_EQ(cport_port_get_info(port, &info), 0);
+    file_open(port, &f, 0);
+    file_write(&f, sizeof data, 0);
+    if ((info.caps & CPORT_CAP_DETACH) != 0) {
+        CHECK_EQ(cts_sync(f.h, &op, 0), 0);
+        CHECK_EQ(cts_detach(f.h, &fd), CPORT_EBUSY);
+        CHECK_EQ(cts_result(port, &op), 0);
+        CHECK_EQ(cts_detach(f.h, &fd), 0);
+        CHECK(fd == f.fd);
+        f.port = other;
+        f.h = cts_attach(other, fd, CTS_KEY_F);
+    } else {
+        CHECK_EQ(cts_detach(f.h, &fd), CPORT_ENOTSUP);
+    }
+    file_check(&f, sizeof data, 0);
+    file_close(&f);
+    cts_port_close(other);
+    cts_port_close(port);
+}

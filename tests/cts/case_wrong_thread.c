@@ -36,6 +36,8 @@ static void try_port_calls(trespass *t)
     CHECK_EQ(cts_resolve(t->port, &op, "::1", 1, 0), CPORT_EWRONGTHREAD);
     CHECK_EQ(cts_bufs_open(t->port, 64, 4, &pool), CPORT_EWRONGTHREAD);
     CHECK_EQ(cts_bufs_close_try(t->pool), CPORT_EWRONGTHREAD);
+    CHECK_EQ(cport_memory_pin(t->port, &op, sizeof op), CPORT_EWRONGTHREAD);
+    CHECK_EQ(cport_memory_unpin(t->port, &op), CPORT_EWRONGTHREAD);
     cts_sock_close(one);
     cts_sock_close(other);
 }
@@ -56,6 +58,11 @@ static void try_handle_calls(trespass *t)
     CHECK_EQ(cts_sendv(h, &op, &buf, 1, 0), CPORT_EWRONGTHREAD);
     CHECK_EQ(cts_shutdown(h, &op, CPORT_SHUT_SEND), CPORT_EWRONGTHREAD);
     CHECK_EQ(cts_poll(h, &op, CPORT_POLL_IN), CPORT_EWRONGTHREAD);
+    CHECK_EQ(cts_read(h, &op, data, sizeof data, 0, 0), CPORT_EWRONGTHREAD);
+    CHECK_EQ(cts_readv(h, &op, &buf, 1, 0, 0), CPORT_EWRONGTHREAD);
+    CHECK_EQ(cts_write(h, &op, data, sizeof data, 0, 0), CPORT_EWRONGTHREAD);
+    CHECK_EQ(cts_writev(h, &op, &buf, 1, 0, 0), CPORT_EWRONGTHREAD);
+    CHECK_EQ(cts_sync(h, &op, 0), CPORT_EWRONGTHREAD);
     CHECK_EQ(cts_cancel(&t->recv), CPORT_EWRONGTHREAD);
     CHECK_EQ(cts_cancel(&t->timer), CPORT_EWRONGTHREAD);
     CHECK_EQ(cport_cancel_all(h), CPORT_EWRONGTHREAD);
