@@ -33,10 +33,23 @@ static bool all_settled(struct uring *u, struct op *op)
     return !cancel_is_out(op) && !(op->bits & OP_KEPT);
 }
 
-/* The op has ended, but for a cancel that may still be on its way to it, and memory that the kernel may hold. */
-static inline void op_end(struct uring *u, struct op *op, int64_t result, struct harvest *out)
+/* Whether that is the end of the connection that a close with CPORT_ABORT has broken for the sake of lent memory: the op was
+ * to be cancelled, and is. */
+static bool is_of_abort(const struct op *op, int64_t result)
 {
-    if (!(op->bits & (OP_CANCELLED | OP_KEPT)) || all_settled(u, op)) {
+    const struct cport_handle *h = op->handle;
+    const bool receives = op->kind >= OP_RECV && op->kind <= OP_RECV_POOLED;
+    if (!(op->bits & OP_CANCELLED) || h->file || h->state != HANDLE_CLOSING ||
+        !(h->close_op->flags & CPORT_ABORT))
+        return false;
+    return result < 0 || (result == 0 && receives && op->io.len);
+}
+
+static void op_end_slowly(struct uring *u, struct op *op, int64_t result, struct harvest *out)
+{
+    if (is_of_abort(op, result))
+        result = CPORT_ECANCELED;
+    if (all_settled(u, op)) {
         handle_op_final(op, result, out);
         return;
     }
@@ -44,6 +57,15 @@ static inline void op_end(struct uring *u, struct op *op, int64_t result, struct
     op->result = result;
     if (op->bits & OP_KEPT)
         zero_copy_linger(op, out);
+}
+
+/* The op has ended, but for a cancel that may still be on its way to it, and memory that the kernel may hold. */
+static inline void op_end(struct uring *u, struct op *op, int64_t result, struct harvest *out)
+{
+    if (op->bits & (OP_CANCELLED | OP_KEPT))
+        op_end_slowly(u, op, result, out);
+    else
+        handle_op_final(op, result, out);
 }
 
 void op_settle(struct op *op, struct harvest *out)

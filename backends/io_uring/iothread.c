@@ -46,12 +46,8 @@ static void io_cancel(struct shared *s, struct op *op, struct harvest *out)
     struct cport_handle *h = io_lock(s, op);
     struct scratch *scratch = scratch_of(op);
     scratch->cancel_sent = false;
-    if (op->bits & OP_LINGERS) {
-        /* What is to be cancelled beside it must be so before its connection goes, or would end with that error. */
-        if (sq_pending(u))
-            (void)ring_enter(u, 0, 0, 0);
+    if (op->bits & OP_LINGERS)
         zero_copy_hurry(op);
-    }
     if (scratch->state & SCRATCH_ENDED) {
         op_settle(op, out);
     } else if (scratch->state & SCRATCH_BACKLOG) {

@@ -216,9 +216,11 @@ void s29_an_abort_waits_for_no_memory(void)
     for (int round = 0; round < 4; round++) {
         bool is_cancelled = round % 2 == 1;
         size_t len = round < 2 ? LENT : IO_MUCH;
-        cport_op lent = {0}, behind = {0}, close = {0};
+        cport_op lent = {0}, behind = {0}, recv = {0}, close = {0};
         cts_pair pair;
+        char byte;
         pair_open_stuck(port, &pair);
+        CHECK_EQ(cts_recv(pair.a, &recv, &byte, 1, 0), 0);
         CHECK_EQ(cts_send(pair.a, &lent, data, len, CPORT_ZERO_COPY), 0);
         CHECK_EQ(cts_send(pair.a, &behind, data, len, CPORT_ZERO_COPY), 0);
         cts_settle(port);
@@ -230,6 +232,7 @@ void s29_an_abort_waits_for_no_memory(void)
         CHECK(result == (int64_t)len || result == CPORT_ECANCELED);
         result = cts_result(port, &behind);
         CHECK(result == (int64_t)len || result == CPORT_ECANCELED);
+        CHECK_EQ(cts_result(port, &recv), CPORT_ECANCELED); /* whatever happens to the connection */
         CHECK_EQ(cts_result(port, &close), 0);
         memset(data, 0, 16);
         cts_reader *reader = cts_read_start(pair.peer, NULL, SIZE_MAX);
