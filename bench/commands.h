@@ -10,6 +10,7 @@ int command_file(int argc, char **argv);
 int command_idle(int argc, char **argv);
 int command_instructions(int argc, char **argv);
 int command_post(int argc, char **argv);
+int command_sendfile(int argc, char **argv);
 int command_timer(int argc, char **argv);
 
 #endif

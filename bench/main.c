@@ -22,6 +22,7 @@ static int command_help(int argc, char **argv)
            "cport-bench blocked [options]       the same with handlers that block, or compute, now "
            "and then\n"
            "cport-bench file [options]          reads of a file at random: see its --help\n"
+           "cport-bench sendfile [options]      downloads of a file\n"
            "cport-bench instructions [options]  user-space instructions per echo, under callgrind\n"
            "cport-bench churn [options]         connections that come, say one thing and go\n"
            "cport-bench idle [options]          memory of connections that stay\n"
@@ -40,6 +41,7 @@ static const struct {
     {"echo", command_echo},
     {"blocked", command_blocked},
     {"file", command_file},
+    {"sendfile", command_sendfile},
     {"instructions", command_instructions},
     {"churn", command_churn},
     {"idle", command_idle},
@@ -59,6 +61,6 @@ int main(int argc, char **argv)
     }
     fprintf(stderr,
         "usage: cport-bench "
-        "echo|blocked|file|instructions|churn|idle|timer|post|compare|peers|help ...\n");
+        "echo|blocked|file|sendfile|instructions|churn|idle|timer|post|compare|peers|help ...\n");
     return 2;
 }

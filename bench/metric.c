@@ -24,6 +24,9 @@ const struct metric_info metric_table[METRIC_COUNT] = {
     [METRIC_CONNECTION_RATE] = {"connections_per_second", "connections/s", 1, 0, 1},
     [METRIC_CONNECTION_CPU] = {"server_cpu_ns_per_connection", "server us/connection", 1e-3, 2, 1},
     [METRIC_CONNECTION_BYTES] = {"server_bytes_per_connection", "server B/connection", 1, 0, 1},
+    [METRIC_DOWNLOAD_CPU] = {"cpu_s_per_gb", "CPU s/GB", 1, 3, 1},
+    [METRIC_DOWNLOAD_SERVER] = {"server_cpu_s_per_gb", "server s/GB", 1, 3, 1},
+    [METRIC_DOWNLOAD_RATE] = {"gigabytes_per_second", "GB/s", 1, 2, 0},
 };
 
 static int compare_values(const void *a, const void *b)

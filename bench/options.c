@@ -180,7 +180,7 @@ static int apply(enum option_id id, const char *value, struct options *o)
     case OPTION_CONNECTIONS:
         return parse_list(value, 100000, &o->connections);
     case OPTION_SIZE:
-        return parse_list(value, 1u << 24, &o->message_bytes);
+        return parse_list(value, o->bytes_max > 0 ? o->bytes_max : 1u << 24, &o->message_bytes);
     case OPTION_DEPTH:
         return parse_list(value, 65536, &o->depths);
     case OPTION_ROUNDS:

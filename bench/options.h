@@ -22,6 +22,7 @@ struct options {
     const struct transport *transport; /* of the client */
     struct options_list connections;
     struct options_list message_bytes;
+    unsigned bytes_max; /* of them; 0: 16 MiB */
     struct options_list depths;
     unsigned rounds;
     double seconds;

@@ -23,7 +23,8 @@ static bool has_metric(const struct report_row *row, unsigned metric)
 static unsigned cost_metric(const struct report_row *row)
 {
     static const unsigned costs[] = {METRIC_INSTRUCTIONS, METRIC_SERVER_CPU, METRIC_REARM,
-        METRIC_POST_CPU, METRIC_TURN_P50, METRIC_CONNECTION_CPU, METRIC_CONNECTION_BYTES};
+        METRIC_POST_CPU, METRIC_TURN_P50, METRIC_DOWNLOAD_CPU, METRIC_CONNECTION_CPU,
+        METRIC_CONNECTION_BYTES};
     for (size_t i = 0; i < sizeof costs / sizeof *costs; i++) {
         if (has_metric(row, costs[i]))
             return costs[i];
