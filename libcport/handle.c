@@ -213,7 +213,7 @@ void handle_op_final(struct op *op, int64_t result, struct harvest *out)
     struct cport_handle *h = op->handle;
     struct dir *d = h->rd.head == op ? &h->rd : &h->wr;
     /* The common end, 40 instructions less: the only one of its direction, with nothing to give back and room for its event. */
-    if (d->head == op && !op->next && h->state == HANDLE_OPEN && !(op->bits & OP_CAPTURED) &&
+    if (out && d->head == op && !op->next && h->state == HANDLE_OPEN && !(op->bits & OP_CAPTURED) &&
         can_put(h->port, out)) {
         d->head = NULL;
         h->pending--;
@@ -223,7 +223,7 @@ void handle_op_final(struct op *op, int64_t result, struct harvest *out)
         return;
     }
     /* The same of one that is in no direction. */
-    if (op_is_unordered(op) && handle_is_open(h) && !(op->bits & OP_CAPTURED) &&
+    if (out && op_is_unordered(op) && handle_is_open(h) && !(op->bits & OP_CAPTURED) &&
         can_put(h->port, out)) {
         unordered_remove(h, op);
         h->pending--;

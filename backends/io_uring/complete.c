@@ -411,14 +411,13 @@ CPORT_COLD static void complete_slowly(
 static inline void complete(struct uring *u, const struct io_uring_cqe *cqe, struct harvest *out)
 {
     struct op *op = op_of_data(cqe->user_data);
-    if ((cqe->user_data & DATA_TAGS) != DATA_OP) {
-        complete_slowly(u, cqe, out);
-    } else if (is_whole(op, cqe->res)) {
+    const bool own = (cqe->user_data & DATA_TAGS) == DATA_OP;
+    if (own && is_whole(op, cqe->res)) {
         op->transferred += (size_t)cqe->res;
         handle_op_final(op, (int64_t)op->transferred, out);
-    } else if (op->kind == OP_RECV_POOLED) {
+    } else if (own && op->kind == OP_RECV_POOLED) {
         complete_pooled(u, op, cqe->res, cqe->flags, out);
-    } else if (op_is_file(op)) {
+    } else if (own && op_is_file(op)) {
         complete_file(u, op, cqe->res, out);
     } else {
         complete_slowly(u, cqe, out);
