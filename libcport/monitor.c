@@ -22,7 +22,8 @@
  * handlers do not block, and often while they do. */
 #define CALM_NS     (2000 * NS_PER_US)
 #define TICK_NS     (1000 * NS_PER_US)
-#define TICK_MAX_NS (8000 * NS_PER_US) /* while nothing moves */
+#define SLOW_NS     (8000 * NS_PER_US)  /* the longest while nothing moves */
+#define IDLE_NS     (64000 * NS_PER_US) /* the same where only blocked threads are left to wake */
 #define FAST_NS     (250 * NS_PER_US)
 #define AGAIN_NS    (50 * NS_PER_US) /* between two looks at a thread that seems to sleep */
 
@@ -35,6 +36,7 @@
 /* How soon a port wants the next tick. */
 enum pace {
     PACE_NONE,
+    PACE_IDLE,
     PACE_SLOW,
     PACE_CALM,
     PACE_TICK,
@@ -215,7 +217,9 @@ static enum pace rest(struct crew *crew, enum pace pace)
     if (++crew->watch.quiet < QUIET_TICKS)
         return pace;
     atomic_store_explicit(&crew->watch.awake, false, memory_order_relaxed);
-    return crew_active(crew) || crew->blocked ? PACE_SLOW : PACE_NONE;
+    if (!crew_active(crew) && !crew->blocked)
+        return PACE_NONE;
+    return crew_active(crew) || !crew->inside ? PACE_SLOW : PACE_IDLE;
 }
 
 /* The pace follows what the tick has found. The canary is quicker where there is one and it gets to run. */
@@ -294,6 +298,13 @@ static enum pace tick_all(void)
     return pace;
 }
 
+static int64_t stretched(int64_t before, int64_t most)
+{
+    if (before < TICK_NS)
+        return TICK_NS;
+    return before * 2 < most ? before * 2 : most;
+}
+
 /* The time between ticks; `before` is what it was. */
 static int64_t period_of(enum pace pace, int64_t before)
 {
@@ -308,7 +319,9 @@ static int64_t period_of(enum pace pace, int64_t before)
     case PACE_CALM:
         return CALM_NS;
     case PACE_SLOW:
-        return before < TICK_NS ? TICK_NS : before * 2 < TICK_MAX_NS ? before * 2 : TICK_MAX_NS;
+        return stretched(before, SLOW_NS);
+    case PACE_IDLE:
+        return stretched(before, IDLE_NS);
     default:
         return -1;
     }
