@@ -12,5 +12,6 @@ int command_instructions(int argc, char **argv);
 int command_post(int argc, char **argv);
 int command_sendfile(int argc, char **argv);
 int command_timer(int argc, char **argv);
+int command_udp(int argc, char **argv);
 
 #endif

@@ -28,6 +28,7 @@ static int command_help(int argc, char **argv)
            "cport-bench idle [options]          memory of connections that stay\n"
            "cport-bench timer [options]         arming, cancelling and moving timers\n"
            "cport-bench post [options]          packets from thread to thread\n"
+           "cport-bench udp [options]          datagrams between two sockets of one thread\n"
            "cport-bench compare FILE...         one table from the JSON of several runs\n"
            "cport-bench peers                   the servers that can be measured\n\n%s",
         options_help);
@@ -47,6 +48,7 @@ static const struct {
     {"idle", command_idle},
     {"timer", command_timer},
     {"post", command_post},
+    {"udp", command_udp},
     {"compare", command_compare},
     {"peers", command_peers},
     {"help", command_help},

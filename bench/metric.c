@@ -27,6 +27,8 @@ const struct metric_info metric_table[METRIC_COUNT] = {
     [METRIC_DOWNLOAD_CPU] = {"cpu_s_per_gb", "CPU s/GB", 1, 3, 1},
     [METRIC_DOWNLOAD_SERVER] = {"server_cpu_s_per_gb", "server s/GB", 1, 3, 1},
     [METRIC_DOWNLOAD_RATE] = {"gigabytes_per_second", "GB/s", 1, 2, 0},
+    [METRIC_DATAGRAM] = {"datagram_ns", "ns/datagram", 1, 0, 1},
+    [METRIC_DATAGRAM_CPU] = {"cpu_ns_per_datagram", "CPU ns/datagram", 1, 0, 1},
 };
 
 static int compare_values(const void *a, const void *b)

@@ -1,5 +1,5 @@
 /*
- * What needs no client: timers, and packets from thread to thread. Each peer is a program that measures itself; it says "ready" as
+ * What needs no client: timers, packets from thread to thread, and datagrams between two sockets. Each peer is a program that measures itself; it says "ready" as
  * the servers do, then a line for each figure, the metric's key and its value, then "end". A round of one peer is one process, and
  * rounds are interleaved as those of the echo are.
  */
@@ -30,6 +30,16 @@ static const struct peer post_peers[] = {
     {"libuv", "post-libuv", NULL, true, false},
     {"libevent", "post-libevent", NULL, true, false},
     {"asio", "post-asio", NULL, true, false},
+    {NULL, NULL, NULL, false, false},
+};
+
+static const struct peer udp_peers[] = {
+    {"cport-uring", "udp-cport-uring", NULL, true, false},
+    {"cport-epoll", "udp-cport-epoll", NULL, true, false},
+    {"raw-epoll-mmsg", "udp-raw-epoll", NULL, true, false},
+    {"raw-io_uring", "udp-raw-io_uring", NULL, true, false},
+    {"libuv", "udp-libuv", NULL, true, false},
+    {"asio", "udp-asio", NULL, true, false},
     {NULL, NULL, NULL, false, false},
 };
 
@@ -152,6 +162,35 @@ int command_post(int argc, char **argv)
     if (status == 0)
         status = run_posts(&o, "turns", "there and back, on one core", turns, o.server_core,
             o.server_core, &report);
+    report_free(&report);
+    return status == 0 ? 0 : 1;
+}
+
+/* "KIND,DATAGRAMS,BYTES" */
+static int run_datagrams(const struct options *o, unsigned bytes, struct report *report)
+{
+    char subject[64], how[64];
+    snprintf(subject, sizeof subject, "one way, %u bytes", bytes);
+    snprintf(how, sizeof how, "burst,%u,%u", o->messages, bytes);
+    int status = run_subject(o, subject, how, o->server_core, report);
+    if (status != 0)
+        return status;
+    snprintf(subject, sizeof subject, "there and back, %u bytes", bytes);
+    snprintf(how, sizeof how, "turns,%u,%u", o->messages, bytes);
+    return run_subject(o, subject, how, o->server_core, report);
+}
+
+int command_udp(int argc, char **argv)
+{
+    struct options o = {
+        .table = udp_peers, .rounds = 5, .messages = 500000, .message_bytes = {2, {64, 1400}}};
+    struct report report;
+    if (options_parse(argc, argv, &o) != 0)
+        return 2;
+    begin(&o, "udp", &report);
+    int status = 0;
+    for (unsigned i = 0; i < o.message_bytes.count && status == 0; i++)
+        status = run_datagrams(&o, o.message_bytes.values[i], &report);
     report_free(&report);
     return status == 0 ? 0 : 1;
 }

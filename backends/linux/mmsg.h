@@ -12,8 +12,8 @@
 #include "datagram.h"
 #include "port.h"
 
-/* Most that one system call takes.
- * One-way sends of 64 bytes, CPU per datagram: see docs/benchmarks.md. */
+/* Most that one system call takes. Their headers lie on the stack, 2.5 KiB of them; what of the call falls on each is no more
+ * than 10 ns then, of the 1400 that cport-bench udp shows. */
 #define MMSG_MOST 32u
 
 /* The header of op's msg, for one call or one request. */
