@@ -89,8 +89,7 @@ struct business *business_open(unsigned threads)
 {
     if (threads < 2)
         threads = 2;
-    struct business *business =
-        calloc(1, sizeof(*business) + threads * sizeof(business->thread[0]));
+    struct business *business = calloc(1, sizeof(*business) + threads * sizeof(void *));
     if (!business)
         return NULL;
     business->lock = sys_lock_new();

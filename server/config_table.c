@@ -167,7 +167,7 @@ bool option_number(const char *text, int64_t *ret_value)
 
 static char plain(char c)
 {
-    return c == '-' ? '_' : c;
+    return (char)(c == '-' ? '_' : c);
 }
 
 const struct option *option_find(const char *name, size_t len)

@@ -1,6 +1,7 @@
 /* Upload: folders made and deleted, files sent to the server, resumed where they were cut off, durable at their Eof. */
 #include "file_jobs.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* ---- Folders ---- */
@@ -57,6 +58,7 @@ static void delete_files_run(struct job *job)
 {
     struct file_job *own = (struct file_job *)job;
     struct bytes names = buffer_bytes(&own->data);
+    assert(names.data || !names.len);
     for (size_t at = 0, start = 0; at < names.len && own->code == CODE_OK; at++) {
         if (names.data[at] != '\n')
             continue;

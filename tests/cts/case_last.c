@@ -60,9 +60,10 @@ static void run_rounds(actor *a)
 {
     cts_thread *t = cts_thread_start(act, a, 0);
     for (int round = 0; round < ROUNDS; round++) {
-        cport_op op = {0};
+        static cport_op op;
         cport_os_handle one = CPORT_OS_HANDLE_INVALID, other = CPORT_OS_HANDLE_INVALID;
         cport_port *port = open_unchecked();
+        cport_op_init(&op, NULL);
         a->op = &op;
         if (a->closes) {
             cts_sock_pair(&one, &other);

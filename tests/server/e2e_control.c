@@ -133,10 +133,11 @@ static void a_slow_log_reader_loses_lines(void **state)
     /* The system's own buffers take some megabytes before the server's queue fills at all: long lines, and many. A name of 64
      * bytes that are not ASCII takes 256 in the log. */
     enum { BATCHES_MAX = 300, BATCH = 500 };
-    char login[256] =
-        "[Request]\r\nCommand=Login\r\nPassword=21232f297a57a5a743894a0e4a801fc3\r\nUserName=";
+    char login[256];
+    int len = snprintf(login, sizeof(login), "%s",
+        "[Request]\r\nCommand=Login\r\nPassword=21232f297a57a5a743894a0e4a801fc3\r\nUserName=");
     for (int i = 0; i < 32; i++)
-        strcat(login, "\xC3\xBC");
+        len += snprintf(login + len, sizeof(login) - (size_t)len, "\xC3\xBC");
     cport_os_handle control = e2e_connect(&server, 0x08), message = e2e_connect(&server, 0x10);
     for (int batch = 0; stat(message, "lines_lost") == 0; batch++) {
         assert_true(batch < BATCHES_MAX);

@@ -2,7 +2,7 @@
  * session: drives a protocol as a connection does, without a socket: bytes come in segments, frames are taken off the front, jobs
  * run at once, answers and pushes pile up.
  *
- * For tests and fuzzers alike: what must hold is told to session_require.
+ * For tests and fuzzers alike: what must hold is checked by SESSION_REQUIRE.
  */
 #ifndef CPORT_TESTS_SERVER_SESSION_H
 #define CPORT_TESTS_SERVER_SESSION_H
@@ -16,14 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static inline void session_require(bool holds, const char *what)
+_Noreturn static inline void session_fail(const char *what)
 {
-    if (holds)
-        return;
     fprintf(stderr, "session: %s\n", what);
     abort();
 }
-#define SESSION_REQUIRE(condition) session_require(condition, #condition)
+#define SESSION_REQUIRE(condition) ((condition) ? (void)0 : session_fail(#condition))
 
 /* What all sessions share: one worker. */
 struct world {

@@ -390,7 +390,8 @@ static void message_verbs_want_a_login(void **state)
     struct script *script = script_new(state);
     users_file_make();
     script->users = users_file;
-    for (uint16_t verb = VERB_LOGOUT; verb <= VERB_CALL; verb++) {
+    for (unsigned v = VERB_LOGOUT; v <= VERB_CALL; v++) {
+        uint16_t verb = (uint16_t)v;
         ask(script, 0, verb, verb, "x", 1);
         told(script, STATUS_NOT_LOGGED_IN, verb);
     }

@@ -28,7 +28,7 @@ static struct user user_of(const char *name, enum role role, const char *passwor
 {
     struct user user = {.role = role};
     char md5_text[MD5_HEX_BYTES + 1];
-    strcpy(user.name, name);
+    snprintf(user.name, sizeof(user.name), "%s", name);
     md5_hex(text_bytes(password), md5_text);
     assert_true(password_hash(md5_text, PASSWORD_COST_LEAST, user.record));
     return user;
