@@ -1,12 +1,11 @@
 /* Admin: what monitors ask over HTTP: /metrics in Prometheus' text format, /healthz, /readyz. One request, one answer, the end. */
+#include "http.h"
 #include "proto.h"
 #include "shared.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-#define HEAD_BYTES_MAX 8192u
 
 static bool add_text(struct buffer *out, const char *text)
 {
@@ -59,21 +58,21 @@ static enum proto_step respond(
     return PROTO_END;
 }
 
-static bool starts_with(struct bytes run, const char *text)
+static bool is(struct bytes run, const char *text)
 {
-    size_t len = strlen(text);
-    return run.len >= len && memcmp(run.data, text, len) == 0;
+    return run.len == strlen(text) && memcmp(run.data, text, run.len) == 0;
 }
 
-static enum proto_step answer(const struct shared *shared, struct bytes head, struct buffer *out)
+static enum proto_step answer(
+    const struct shared *shared, const struct http_request *request, struct buffer *out)
 {
-    if (!starts_with(head, "GET /"))
-        return respond(out, "405 Method Not Allowed", NULL, "only GET\n");
-    if (starts_with(head, "GET /metrics "))
+    if (!is(request->method, "GET"))
+        return respond(out, "405 Method Not Allowed\r\nAllow: GET", NULL, "only GET\n");
+    if (is(request->path, "/metrics"))
         return respond(out, "200 OK", shared, NULL);
-    if (starts_with(head, "GET /healthz "))
+    if (is(request->path, "/healthz"))
         return respond(out, "200 OK", NULL, "ok\n");
-    if (!starts_with(head, "GET /readyz "))
+    if (!is(request->path, "/readyz"))
         return respond(out, "404 Not Found", NULL, "/metrics, /healthz, /readyz\n");
     /* relaxed: a flag for people */
     if (atomic_load_explicit(&shared->stopping, memory_order_relaxed))
@@ -81,21 +80,30 @@ static enum proto_step answer(const struct shared *shared, struct bytes head, st
     return respond(out, "200 OK", NULL, "ready\n");
 }
 
+static enum proto_step refuse(struct buffer *out, const char *status, const char *body)
+{
+    return respond(out, status, NULL, body) == PROTO_END ? PROTO_CLOSE : PROTO_NO_MEMORY;
+}
+
 static enum proto_step admin_step(
     struct peer *peer, struct bytes run, struct buffer *out, size_t *ret_count)
 {
-    for (size_t i = 3; i < run.len; i++) {
-        if (memcmp(run.data + i - 3, "\r\n\r\n", 4) != 0)
-            continue;
-        *ret_count = i + 1;
-        return answer(peer->context->shared, run, out);
+    struct http_request request;
+    switch (http_parse(run, &request)) {
+    case HTTP_PARTIAL:
+        *ret_count = run.len + 1;
+        return PROTO_PARTIAL;
+    case HTTP_WHOLE:
+        *ret_count = request.len;
+        return answer(peer->context->shared, &request, out);
+    case HTTP_VERSION:
+        return refuse(out, "505 HTTP Version Not Supported", "only HTTP/1.1\n");
+    case HTTP_TOO_LONG:
+        return refuse(out, "431 Request Header Fields Too Large", "too long\n");
+    case HTTP_MALFORMED:
+        break;
     }
-    if (run.len >= HEAD_BYTES_MAX)
-        return respond(out, "431 Request Header Fields Too Large", NULL, "too long\n") == PROTO_END
-                   ? PROTO_CLOSE
-                   : PROTO_NO_MEMORY;
-    *ret_count = run.len + 1;
-    return PROTO_PARTIAL;
+    return refuse(out, "400 Bad Request", "malformed\n");
 }
 
 const struct proto proto_admin = {.name = "admin", .step = admin_step};
