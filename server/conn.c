@@ -235,8 +235,7 @@ static void addresses_fill(struct client *client, cport_os_handle fd)
 {
     struct sockaddr_storage address;
     cport_socklen len;
-    strcpy(client->remote, "?");
-    strcpy(client->local, "?");
+    client->remote[0] = client->local[0] = '?'; /* if nobody knows; the rest is zeroed */
     if (cport_accept_address(fd, &address, &len) == 0)
         (void)cport_address_text(
             (struct sockaddr *)&address, len, client->remote, sizeof(client->remote));

@@ -48,7 +48,7 @@ static enum proto_step respond(
     if (!buffer_append(out, head, (size_t)len) || !add_text(out, "0000000000\r\n\r\n"))
         return PROTO_NO_MEMORY;
     size_t body_start = buffer_len(out);
-    if (metrics_of ? !metrics(metrics_of, out) : !add_text(out, body)) {
+    if (metrics_of ? !metrics(metrics_of, out) : !add_text(out, body ? body : "")) {
         buffer_truncate(out, start);
         return PROTO_NO_MEMORY;
     }

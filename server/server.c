@@ -389,14 +389,17 @@ static void reload(struct server *server)
     const char *file = server->config->users_file;
     struct users *users = NULL;
     sys_notify("RELOADING=1");
-    if (!limits_reload(server, error)) {
-        log_line(LOG_ERROR, "reload_failed", "why=%s", error);
-    } else if (file[0] != '\0' && !(users = users_load(file, error))) {
+    bool good = limits_reload(server, error);
+    if (good && file[0] != '\0') {
+        users = users_load(file, error);
+        good = users != NULL;
+    }
+    if (!good) {
         log_line(LOG_ERROR, "reload_failed", "why=%s", error);
     } else {
+        log_line(LOG_INFO, "reloaded", "users=%u", (unsigned)users_count(users));
         if (users)
             shared_users_replace(&server->shared, users);
-        log_line(LOG_INFO, "reloaded", "users=%u", (unsigned)users_count(users));
     }
     sys_notify("READY=1");
 }

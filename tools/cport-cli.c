@@ -16,7 +16,7 @@ struct option {
 static const struct option options[] = {{"--port", FIELD(tcp_port), 1, 65535},
     {"--timeout", FIELD(timeout_s), 1, 86400}, {"--connections", FIELD(connections), 1, 20000},
     {"--size", FIELD(size), 0, 10000000}, {"--seconds", FIELD(seconds), 1, 86400},
-    {"--depth", FIELD(depth), 1, 1024}};
+    {"--depth", FIELD(depth), 1, 1024}, {"--count", FIELD(count), 0, INT64_MAX}};
 
 static const char usage[] =
     "usage: cport-cli [OPTION]... COMMAND\n"
@@ -26,6 +26,23 @@ static const char usage[] =
     "  throughput   load the server's Throughput protocol and print messages per second and "
     "latency\n"
     "\n"
+    "  ls [FOLDER]               list folders and files\n"
+    "  mkdir FOLDER, rmdir FOLDER, rm FILE\n"
+    "  upload LOCAL [FILE]       send a file, from where an earlier upload was cut off\n"
+    "  download FILE [LOCAL]     fetch a file, from where an earlier download was cut off\n"
+    "  cat FILE, put FILE        to standard output, from standard input\n"
+    "\n"
+    "  clients, stats            who is connected, what has been counted\n"
+    "  kick REMOTE               end a connection, by its remote address\n"
+    "  log                       the server's log, as it is written\n"
+    "  publish TOPIC TEXT, subscribe TOPIC\n"
+    "\n"
+    "  --user NAME         log in; the password is in $CPORT_PASSWORD, or the first line of "
+    "standard input\n"
+    "  --json              ls, clients, stats, publish: for programs\n"
+    "  --restart           upload, download: replace what is there\n"
+    "  --verify            upload, download: compare every byte afterwards\n"
+    "  --count N           subscribe: end after N pushes [0: never]\n"
     "  --host HOST         numeric address of the server [127.0.0.1]\n"
     "  --port PORT         [9999]\n"
     "  --timeout SECONDS   echo, ping: how long to wait for the answer [5]\n"
@@ -60,8 +77,8 @@ static bool option_parse(char **argv, int *at, struct cli_options *ret_options)
         fprintf(stderr, "cport-cli: %s needs a value\n", name);
         return false;
     }
-    if (len == 6 && memcmp(name, "--host", len) == 0) {
-        ret_options->host = value;
+    if (len == 6 && (memcmp(name, "--host", len) == 0 || memcmp(name, "--user", len) == 0)) {
+        *(name[2] == 'h' ? &ret_options->host : &ret_options->user) = value;
         return true;
     }
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
@@ -101,16 +118,49 @@ int cli_port_open(cport_port **ret_port)
     return CLI_NO_SERVER;
 }
 
+/* Commands by the words that they take: what is NULL is not given. */
+static const struct {
+    const char *name;
+    int words_min, words_max;
+    int (*none)(const struct cli_options *options);
+    int (*one)(const struct cli_options *options, const char *word);
+    int (*two)(const struct cli_options *options, const char *word, const char *other);
+} commands[] = {{"echo", 1, 1, NULL, cli_echo, NULL}, {"ping", 0, 0, cli_ping, NULL, NULL},
+    {"throughput", 0, 0, cli_throughput, NULL, NULL}, {"ls", 0, 1, NULL, cli_ls, NULL},
+    {"mkdir", 1, 1, NULL, cli_mkdir, NULL}, {"rmdir", 1, 1, NULL, cli_rmdir, NULL},
+    {"rm", 1, 1, NULL, cli_rm, NULL}, {"upload", 1, 2, NULL, NULL, cli_upload},
+    {"download", 1, 2, NULL, NULL, cli_download}, {"cat", 1, 1, NULL, cli_cat, NULL},
+    {"put", 1, 1, NULL, cli_put, NULL}, {"clients", 0, 0, cli_clients, NULL, NULL},
+    {"stats", 0, 0, cli_stats, NULL, NULL}, {"kick", 1, 1, NULL, cli_kick, NULL},
+    {"log", 0, 0, cli_log, NULL, NULL}, {"publish", 2, 2, NULL, NULL, cli_publish},
+    {"subscribe", 1, 1, NULL, cli_subscribe, NULL}};
+
 static int command_run(const struct cli_options *chosen, char **words, int count)
 {
-    if (count == 2 && strcmp(words[0], "echo") == 0)
-        return cli_echo(chosen, words[1]);
-    if (count == 1 && strcmp(words[0], "ping") == 0)
-        return cli_ping(chosen);
-    if (count == 1 && strcmp(words[0], "throughput") == 0)
-        return cli_throughput(chosen);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(commands[i].name, words[0]) != 0 || count - 1 < commands[i].words_min ||
+            count - 1 > commands[i].words_max)
+            continue;
+        if (commands[i].none)
+            return commands[i].none(chosen);
+        if (commands[i].one)
+            return commands[i].one(chosen, count > 1 ? words[1] : "");
+        return commands[i].two(chosen, words[1], count > 2 ? words[2] : NULL);
+    }
     fputs(usage, stderr);
     return CLI_USAGE;
+}
+
+/* Options that take no value. */
+static bool flag_parse(const char *text, struct cli_options *ret_options)
+{
+    if (strcmp(text, "--json") == 0)
+        return ret_options->json = true;
+    if (strcmp(text, "--restart") == 0)
+        return ret_options->restart = true;
+    if (strcmp(text, "--verify") == 0)
+        return ret_options->verify = true;
+    return false;
 }
 
 int main(int argc, char **argv)
@@ -122,12 +172,12 @@ int main(int argc, char **argv)
         .size = 64,
         .seconds = 3,
         .depth = 1};
-    char *words[3];
+    char *words[4] = {0};
     int count = 0;
     bool options_end = false;
     for (int i = 1; i < argc; i++) {
         if (options_end || strncmp(argv[i], "--", 2) != 0) {
-            if (count < 3)
+            if (count < 4)
                 words[count++] = argv[i];
         } else if (strcmp(argv[i], "--") == 0) {
             options_end = true;
@@ -137,6 +187,8 @@ int main(int argc, char **argv)
         } else if (strcmp(argv[i], "--version") == 0) {
             printf("cport-cli %s\n", cport_version());
             return CLI_OK;
+        } else if (flag_parse(argv[i], &chosen)) {
+            continue;
         } else if (!option_parse(argv, &i, &chosen)) {
             return CLI_USAGE;
         }

@@ -27,7 +27,12 @@ struct cli_options {
     int64_t connections;
     int64_t size; /* bytes of data in a packet */
     int64_t seconds;
-    int64_t depth; /* packets under way on each connection */
+    int64_t depth;    /* packets under way on each connection */
+    const char *user; /* NULL: log in as nobody */
+    int64_t count;    /* subscribe: pushes to wait for; 0: for ever */
+    bool json;
+    bool restart; /* upload, download: from the start */
+    bool verify;  /* the same: compare every byte afterwards */
 };
 
 struct cli_address {
@@ -42,5 +47,25 @@ int cli_port_open(cport_port **ret_port);
 int cli_echo(const struct cli_options *options, const char *text);
 int cli_ping(const struct cli_options *options);
 int cli_throughput(const struct cli_options *options);
+
+int cli_ls(const struct cli_options *options, const char *folder);
+int cli_mkdir(const struct cli_options *options, const char *name);
+int cli_rmdir(const struct cli_options *options, const char *name);
+int cli_rm(const struct cli_options *options, const char *name);
+int cli_upload(const struct cli_options *options, const char *local, const char *name);
+int cli_download(const struct cli_options *options, const char *name, const char *local);
+int cli_cat(const struct cli_options *options, const char *name);
+int cli_put(const struct cli_options *options, const char *name);
+
+int cli_clients(const struct cli_options *options);
+int cli_stats(const struct cli_options *options);
+int cli_kick(const struct cli_options *options, const char *remote);
+int cli_log(const struct cli_options *options);
+int cli_publish(const struct cli_options *options, const char *topic, const char *text);
+int cli_subscribe(const struct cli_options *options, const char *topic);
+
+/* text in quotes, as JSON has it. */
+struct bytes;
+void cli_json_text(struct bytes text);
 
 #endif

@@ -9,7 +9,8 @@ missing()
 }
 
 # The public interface; what the build, the environment and internal headers define.
-defined_in=(include/cport/*.h CMakeLists.txt cmake/*.cmake */CMakeLists.txt libcport/*.[ch] libcport/*/*.[ch] tools/mingw/env.sh)
+defined_in=(include/cport/*.h CMakeLists.txt cmake/*.cmake */CMakeLists.txt libcport/*.[ch] libcport/*/*.[ch] tools/*.c
+    tools/mingw/env.sh)
 pages=(README.md CONTRIBUTING.md CHANGELOG.md docs/*.md docs/adr/*.md)
 for page in "${pages[@]}"; do
     while read -r target; do

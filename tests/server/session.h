@@ -106,8 +106,8 @@ static inline void session_open(
     struct client *client = &session->client;
     client->conn = session;
     client->protocol = proto->name;
-    strcpy(client->local, "127.0.0.1:9999");
-    strcpy(client->remote, "127.0.0.1:50000");
+    snprintf(client->local, sizeof(client->local), "127.0.0.1:9999");
+    snprintf(client->remote, sizeof(client->remote), "127.0.0.1:50000");
     SESSION_REQUIRE(client_add(world->shared.clients, client));
     session->peer = (struct peer){.context = &world->context, .who = session, .client = client};
     if (proto->state_bytes > 0)
