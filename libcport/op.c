@@ -25,7 +25,7 @@ size_t cport_op_transferred(const cport_op *op)
 }
 
 /* What all submits check. Sets what is known of the op by then. */
-static int op_begin(
+static inline int op_begin(
     cport_handle *h, struct op *op, enum op_kind kind, uint32_t flags, uint32_t flags_known)
 {
     if (!h || !op || (flags & ~flags_known))
