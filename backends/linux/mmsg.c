@@ -88,8 +88,9 @@ static int move(struct op *op, struct mmsghdr *hdrs, unsigned n)
 int mmsg_move(struct op *op, unsigned most)
 {
     struct mmsghdr hdrs[MMSG_MOST];
-    int n = move(op, hdrs, gather(op, most, hdrs));
-    for (int i = 0; i < n; i++) {
+    const unsigned together = gather(op, most, hdrs);
+    const int n = move(op, hdrs, together);
+    for (int i = 0; i < n && i < (int)together; i++) {
         if (i > 0) {
             op = op->next;
             op->bits |= OP_AHEAD;

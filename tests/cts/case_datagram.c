@@ -513,7 +513,7 @@ void s29_a_datagram_socket_closes_with_everything_pending(void)
 void datagram_calls_check_their_arguments(void)
 {
     dg_socket a;
-    dg_msg m = {0}, odd = {0};
+    dg_msg m = {0}, odd;
     cts_pair pair;
     cport_bufs *pool, *small;
     cport_port *port = cts_port_open();
