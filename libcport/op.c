@@ -210,7 +210,7 @@ int cport_sendfile(cport_handle *h, cport_op *public_op, cport_handle *file, uin
 {
     struct op *op = op_of(public_op);
     const cport_headtail ht = headtail ? *headtail : (cport_headtail){0};
-    if (!file || file->state != HANDLE_FILE)
+    if (!file || file->state != HANDLE_FILE || (h && (h->traits & HANDLE_DATAGRAM)))
         return CPORT_EINVAL;
     int r = op_begin(h, op, OP_SENDFILE, flags, CPORT_INLINE_OK);
     if (r == 0 && len == 0 && offset <= INT64_MAX)

@@ -425,7 +425,7 @@ typedef struct cport_headtail {
  * with aux 0. headtail may be NULL; the struct is copied. The file is a handle of this or of any other port and may be
  * sent by any number of operations at once; until their events it cannot be closed (CPORT_EBUSY). What of it is not in
  * memory yet is read from the disk by the thread that waits at the port, on Windows by the system.
- * Returns further: CPORT_EINVAL not a file, or more than SIZE_MAX / 2 bytes; CPORT_ENOTSUP not with this system's sockets.
+ * Returns further: CPORT_EINVAL not a stream, not a file, or more than SIZE_MAX / 2 bytes.
  * Flags: CPORT_INLINE_OK. */
 CPORT_API int cport_sendfile(cport_handle *socket, cport_op *op, cport_handle *file,
     uint64_t offset, uint64_t len, const cport_headtail *headtail, uint32_t flags);

@@ -335,6 +335,9 @@ void s21_a_sendfile_is_refused(void)
     const cport_headtail endless = {
         .head = &op, .head_len = SIZE_MAX / 2, .tail = &op, .tail_len = SIZE_MAX / 2};
     cport_port *port = cts_port_open();
+    cport_os_handle fd;
+    CHECK_EQ(cport_socket_udp(AF_INET, NULL, 0, NULL, &fd), 0);
+    cport_handle *udp = cts_attach(port, fd, 1);
     file_open(port, &f, 0);
     cts_pair_open(port, &pair);
     CHECK_EQ(cts_sendfile(NULL, &op, f.h, 0, 1, NULL, 0), CPORT_EINVAL);
@@ -342,6 +345,7 @@ void s21_a_sendfile_is_refused(void)
     CHECK_EQ(cts_sendfile(pair.a, &op, NULL, 0, 1, NULL, 0), CPORT_EINVAL);
     CHECK_EQ(cts_sendfile(pair.a, &op, pair.a, 0, 1, NULL, 0), CPORT_EINVAL);
     CHECK_EQ(cts_sendfile(f.h, &op, f.h, 0, 1, NULL, 0), CPORT_EINVAL);
+    CHECK_EQ(cts_sendfile(udp, &op, f.h, 0, 1, NULL, 0), CPORT_EINVAL);
     CHECK_EQ(cts_sendfile(pair.a, &op, f.h, 0, 1, &no_head, 0), CPORT_EINVAL);
     CHECK_EQ(cts_sendfile(pair.a, &op, f.h, 0, 1, &no_tail, 0), CPORT_EINVAL);
     CHECK_EQ(cts_sendfile(pair.a, &op, f.h, 0, 1, &endless, 0), CPORT_EINVAL);
@@ -350,6 +354,7 @@ void s21_a_sendfile_is_refused(void)
     CHECK_EQ(cts_sendfile(pair.a, &op, f.h, INT64_MAX, 1, NULL, 0), CPORT_EINVAL);
     CHECK_EQ(cts_sendfile(pair.a, &op, f.h, 0, 1, NULL, CPORT_MULTISHOT), CPORT_EINVAL);
     CHECK_EQ(cts_sendfile(pair.a, &op, f.h, 0, 1, NULL, CPORT_ZERO_COPY), CPORT_EINVAL);
+    cts_close_wait(udp, 0);
     cts_pair_close(&pair);
     file_close(&f); /* none of them has kept it */
     cts_port_close(port);
