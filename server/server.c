@@ -16,6 +16,9 @@
 #define DESCRIPTORS_KEPT       64u
 #define DESCRIPTORS_PER_WORKER 8u
 
+/* Answers to who monitors, which no client's hunger may crowd out. */
+#define ADMIN_MEMORY           ((size_t)1 << 20)
+
 /* ---- Listening ---- */
 
 static void complain_listen(const struct config *config, int error)
@@ -73,9 +76,9 @@ static int admin_listen(struct server *server)
     struct sockaddr_storage address;
     cport_socklen len;
     char text[64] = "?";
-    if (config->admin[0] == '\0')
+    if (!server->admin)
         return 0;
-    cport_os_handle *fd = &server->workers[0].admin_fd;
+    cport_os_handle *fd = &server->admin->listener_fd;
     int error = cport_address(config->admin_host, config->admin_port, &address, &len);
     if (error == 0)
         error = socket_listen(&address, len, 0, fd);
@@ -120,11 +123,16 @@ static int server_listen(struct server *server, struct sockaddr_storage *ret_add
 
 /* ---- Start ---- */
 
+static unsigned worker_count_all(const struct server *server)
+{
+    return server->worker_count + (server->admin ? 1 : 0);
+}
+
 static void server_stats(void *ctx, struct stats *ret_stats)
 {
     const struct server *server = ctx;
     *ret_stats = (struct stats){.workers = server->worker_count};
-    for (unsigned i = 0; i < server->worker_count; i++) {
+    for (unsigned i = 0; i < worker_count_all(server); i++) {
         for (unsigned k = 0; k < COUNTER_COUNT; k++)
             ret_stats->counter[k] += counter_get(&server->workers[i].counters, (enum counter)k);
     }
@@ -137,10 +145,10 @@ static bool shared_init(struct server *server)
 {
     const struct config *config = server->config;
     struct shared *shared = &server->shared;
-    server->boxes = calloc(server->worker_count, sizeof(*server->boxes));
+    server->boxes = calloc(server->worker_count + 1, sizeof(*server->boxes));
     if (!server->boxes)
         return false;
-    for (unsigned i = 0; i < server->worker_count; i++) {
+    for (unsigned i = 0; i <= server->worker_count; i++) {
         if (!mailbox_init(&server->boxes[i]))
             return false;
     }
@@ -172,7 +180,7 @@ static void server_free(struct server *server)
     uploads_close(shared->uploads);
     files_close(shared->files);
     sys_lock_free(shared->users_lock);
-    for (unsigned i = 0; server->boxes && i < server->worker_count; i++)
+    for (unsigned i = 0; server->boxes && i <= server->worker_count; i++)
         mailbox_free(&server->boxes[i]);
     free(server->boxes);
     free(server->workers);
@@ -242,39 +250,52 @@ static bool server_init(struct server *server, const struct config *config)
     if (!shared_init(server))
         return false;
     /* A cport_op wants the 16 bytes of alignment that calloc gives on the systems we know. */
-    server->workers = calloc(server->worker_count, sizeof(*server->workers));
+    server->workers = calloc(server->worker_count + 1, sizeof(*server->workers));
     if (!server->workers)
         return false;
-    for (unsigned i = 0; i < server->worker_count; i++) {
+    for (unsigned i = 0; i <= server->worker_count; i++) {
         struct worker *worker = &server->workers[i];
         worker->server = server;
         worker->index = i;
         worker->processor = (int)processors[i % processor_count];
+        worker->memory = (size_t)config->memory / server->worker_count;
         worker->listener_fd = CPORT_OS_HANDLE_INVALID;
-        worker->admin_fd = CPORT_OS_HANDLE_INVALID;
         worker->mail = &server->boxes[i];
+    }
+    if (config->admin[0] != '\0') {
+        server->admin = &server->workers[server->worker_count];
+        server->admin->processor = -1;
+        server->admin->memory = ADMIN_MEMORY;
+        server->admin->listener.proto = &proto_admin;
     }
     return true;
 }
 
-/* The last first: when the first worker begins to accept, those that it hands connections to have their ports. */
+static bool start(struct worker *worker)
+{
+    if (!worker_start(worker)) {
+        fprintf(stderr, "cport-server: cannot start worker %u: no memory or no threads left\n",
+            worker->index);
+        return false;
+    }
+    sys_gate_wait(worker->started);
+    if (worker->error < 0) {
+        fprintf(
+            stderr, "cport-server: cannot %s: %s\n", worker->failed, cport_strerror(worker->error));
+        return false;
+    }
+    return true;
+}
+
+/* The last first: when the first worker begins to accept, those that it hands connections to have their ports. Who says that the
+ * server is ready comes when it is. */
 static bool workers_start(struct server *server)
 {
     for (unsigned i = server->worker_count; i-- > 0;) {
-        struct worker *worker = &server->workers[i];
-        if (!worker_start(worker)) {
-            fprintf(
-                stderr, "cport-server: cannot start worker %u: no memory or no threads left\n", i);
+        if (!start(&server->workers[i]))
             return false;
-        }
-        sys_gate_wait(worker->started);
-        if (worker->error < 0) {
-            fprintf(stderr, "cport-server: cannot %s: %s\n", worker->failed,
-                cport_strerror(worker->error));
-            return false;
-        }
     }
-    return true;
+    return !server->admin || start(server->admin);
 }
 
 static void say_listening(const struct server *server, const struct sockaddr_storage *address)
@@ -291,19 +312,21 @@ static void say_listening(const struct server *server, const struct sockaddr_sto
 
 /* ---- Stop ---- */
 
-/* First nobody accepts, then everybody drains: so no connection is handed to a worker that has gone. */
-static void workers_stop(struct server *server)
+/* First nobody accepts, then everybody drains: so no connection is handed to a worker that has gone. Returns when all have ended. */
+static void workers_stop(struct worker *workers, unsigned count)
 {
-    for (unsigned i = 0; i < server->worker_count; i++) {
-        if (server->workers[i].bufs) {
-            worker_quiet(&server->workers[i]);
-            sys_gate_wait(server->workers[i].quiet);
+    for (unsigned i = 0; i < count; i++) {
+        if (workers[i].bufs) {
+            worker_quiet(&workers[i]);
+            sys_gate_wait(workers[i].quiet);
         }
     }
-    for (unsigned i = 0; i < server->worker_count; i++) {
-        if (server->workers[i].bufs)
-            worker_drain(&server->workers[i]);
+    for (unsigned i = 0; i < count; i++) {
+        if (workers[i].bufs)
+            worker_drain(&workers[i]);
     }
+    for (unsigned i = 0; i < count; i++)
+        worker_join(&workers[i]);
 }
 
 struct words {
@@ -369,7 +392,7 @@ static bool limits_reload(struct server *server, char error[CONFIG_ERROR_BYTES])
     if (!config_parse(server->argc, server->argv, &config, error))
         return false;
     log_level_set((enum log_level)config.log_level);
-    for (unsigned i = 0; i < server->worker_count; i++) {
+    for (unsigned i = 0; i < worker_count_all(server); i++) {
         struct limits *limits = malloc(sizeof(*limits));
         if (!limits) {
             snprintf(error, CONFIG_ERROR_BYTES, "no memory");
@@ -436,9 +459,9 @@ static int serve(struct server *server)
             atomic_load_explicit(&server->connections, memory_order_relaxed));
         status = 0;
     }
-    workers_stop(server);
-    for (unsigned i = 0; i < server->worker_count; i++)
-        worker_join(&server->workers[i]);
+    workers_stop(server->workers, server->worker_count);
+    if (server->admin)
+        workers_stop(server->admin, 1);
     if (status == 0)
         log_counts(server);
     return status;

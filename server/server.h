@@ -16,11 +16,13 @@ struct server {
     int argc;                    /* what the config was made of */
     char *const *argv;
     struct shared shared;
-    struct mailbox *boxes; /* the workers' */
+    struct mailbox *boxes; /* the workers', the last for admin */
     struct business *business;
     int64_t started_ns;
     struct worker *workers;
-    unsigned worker_count;
+    unsigned worker_count; /* that serve clients */
+    struct worker *
+        admin; /* one more, for who monitors, so that it sees the others' end; NULL: no such port */
     bool one_acceptor;
     uint32_t connections_max;
 

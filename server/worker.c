@@ -116,7 +116,7 @@ static void worker_init(struct worker *worker)
     cport_op_init(&worker->quiet_op, (void *)&quiet_route);
     cport_op_init(&worker->drain_op, (void *)&drain_route);
     cport_op_init(&worker->drain_timer, (void *)&drain_timeout_route);
-    buffer_pool_init(&worker->buffers, (size_t)worker->config.memory / server->worker_count);
+    buffer_pool_init(&worker->buffers, worker->memory);
     worker->protos.worker = worker->index;
     worker->protos.frame_max = (uint32_t)worker->config.max_frame;
     worker->protos.counters = &worker->counters;
@@ -136,13 +136,13 @@ static void on_drain(struct worker *worker, const cport_event *event)
 {
     (void)event;
     worker->draining = true;
-    listener_close(&worker->admin);
     for (struct conn *conn = worker->conns, *next; conn; conn = next) {
         next = conn_next(conn);
         conn_drain(conn);
     }
-    (void)cport_timer(
-        worker->port, &worker->drain_timer, worker->now_ns + worker->config.drain_timeout_ns, 0);
+    /* Who monitors is owed no time once the clients have gone. */
+    int64_t patience_ns = worker->listener.proto ? 0 : worker->config.drain_timeout_ns;
+    (void)cport_timer(worker->port, &worker->drain_timer, worker->now_ns + patience_ns, 0);
 }
 
 static void on_drain_timeout(struct worker *worker, const cport_event *event)
@@ -170,7 +170,7 @@ static void on_mail(struct worker *worker, const cport_event *event)
 static void worker_loop(struct worker *worker)
 {
     cport_event events[EVENTS_MAX];
-    while (!worker->draining || worker->conns || worker->listener.handle || worker->admin.handle) {
+    while (!worker->draining || worker->conns || worker->listener.handle) {
         int count = cport_wait(worker->port, events, EVENTS_MAX, -1);
         if (count < 0) {
             log_line(LOG_ERROR, "wait_failed", "error=%s", cport_error_name(count));
@@ -184,12 +184,13 @@ static void worker_loop(struct worker *worker)
     }
 }
 
-static int worker_listen(struct worker *worker, struct listener *listener, cport_os_handle *fd)
+static int worker_listen(struct worker *worker)
 {
-    if (*fd == CPORT_OS_HANDLE_INVALID)
+    worker->listener.closed = worker->quiet;
+    if (worker->listener_fd == CPORT_OS_HANDLE_INVALID)
         return 0;
-    int error = listener_open(worker, listener, *fd);
-    *fd = CPORT_OS_HANDLE_INVALID;
+    int error = listener_open(worker, &worker->listener, worker->listener_fd);
+    worker->listener_fd = CPORT_OS_HANDLE_INVALID;
     return error < 0 ? failed(worker, "start to accept", error) : 0;
 }
 
@@ -200,13 +201,8 @@ static void worker_main(void *arg)
         log_line(LOG_WARN, "not_bound", "worker=%u processor=%d", worker->index, worker->processor);
     worker_init(worker);
     worker->error = worker_open(worker);
-    if (worker->error == 0) {
-        worker->listener.closed = worker->quiet;
-        worker->admin.proto = &proto_admin;
-        worker->error = worker_listen(worker, &worker->listener, &worker->listener_fd);
-    }
     if (worker->error == 0)
-        worker->error = worker_listen(worker, &worker->admin, &worker->admin_fd);
+        worker->error = worker_listen(worker);
     bool has_port = worker->bufs != NULL;
     sys_gate_open(worker->started);
     if (!has_port)
@@ -238,8 +234,6 @@ void worker_join(struct worker *worker)
     sys_gate_free(worker->quiet);
     if (worker->listener_fd != CPORT_OS_HANDLE_INVALID)
         (void)cport_socket_close(worker->listener_fd);
-    if (worker->admin_fd != CPORT_OS_HANDLE_INVALID)
-        (void)cport_socket_close(worker->admin_fd);
 }
 
 void worker_quiet(struct worker *worker)

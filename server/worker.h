@@ -30,7 +30,7 @@ struct worker {
     unsigned index;
     int processor;               /* < 0: not bound */
     cport_os_handle listener_fd; /* CPORT_OS_HANDLE_INVALID: none */
-    cport_os_handle admin_fd;    /* the same */
+    size_t memory;               /* that the buffers of its connections may hold together */
     struct sys_thread *thread;
     struct sys_gate *started;
     struct sys_gate *quiet; /* opened when the worker accepts no more */
@@ -49,10 +49,9 @@ struct worker {
     cport_bufs *bufs;
     struct buffer_pool buffers;
     struct proto_context protos;
-    struct listener listener;
-    struct listener admin;  /* the first worker's */
-    int64_t now_ns;         /* when the events being handled were dequeued */
-    int64_t unix_offset_ns; /* from the port's clock to nanoseconds since 1970 */
+    struct listener listener; /* whose protocol is constant after start, too */
+    int64_t now_ns;           /* when the events being handled were dequeued */
+    int64_t unix_offset_ns;   /* from the port's clock to nanoseconds since 1970 */
     struct conn *conns;
     struct conn *dirty; /* see conn_flush */
     bool draining;

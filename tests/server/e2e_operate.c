@@ -64,6 +64,51 @@ static void monitors_are_answered(void **state)
     assert_int_equal(e2e_count(&server, "broken_frame"), 1);
 }
 
+/* Replies that a client is slow to take hold the server up: meanwhile who monitors sees that it stops. */
+static void monitors_see_the_server_drain(void **state)
+{
+    (void)state;
+    enum { SIZE = 900000, REQUESTS = 8 };
+    struct e2e_server server;
+    E2E_START(&server, "--admin", "127.0.0.1:0", "--workers", "2", "--drain-timeout", "60s",
+        "--send-queue", "16M");
+    uint8_t *bytes = e2e_bytes(SIZE, 3);
+    cport_os_handle fd = e2e_connect(&server, 0x10);
+    cport_os_handle silent = net_connect(server.admin_port);
+    net_small_buffers(fd);
+    for (uint32_t i = 0; i < REQUESTS; i++)
+        e2e_message_send(fd, MESSAGE_REQUEST, 0, VERB_ECHO, i, bytes, SIZE);
+    e2e_message_expect(fd, MESSAGE_REPLY, 0, STATUS_OK, 0, bytes, SIZE);
+
+    child_stop(server.child);
+    do
+        get(server.admin_port, "GET /readyz HTTP/1.1\r\n\r\n", 100, answer, sizeof(answer));
+    while (strcmp(body(), "ready\n") == 0);
+    assert_memory_equal(answer, "HTTP/1.1 503 ", 13);
+    cport_os_handle late;
+    while ((late = net_connect(server.tcp_port)) != CPORT_OS_HANDLE_INVALID)
+        net_close(late);
+    get(server.admin_port, "GET /readyz HTTP/1.1\r\n\r\n", 100, answer, sizeof(answer));
+    assert_string_equal(body(), "stopping\n");
+    get(server.admin_port, "GET /healthz HTTP/1.1\r\n\r\n", 100, answer, sizeof(answer));
+    assert_string_equal(body(), "ok\n");
+    get(server.admin_port, "GET /metrics HTTP/1.1\r\n\r\n", 100, answer, sizeof(answer));
+    assert_non_null(strstr(body(), "\ncport_server_connections "));
+
+    for (uint8_t type = MESSAGE_REPLY; type != MESSAGE_GOAWAY;) {
+        struct message message = e2e_message_next(fd);
+        type = message.type;
+        assert_true(type == MESSAGE_REPLY || type == MESSAGE_GOAWAY);
+        free((void *)message.payload.data);
+    }
+    e2e_expect_end(fd);
+    net_close(fd);
+    free(bytes);
+    e2e_join(&server); /* whoever has said nothing on the admin port holds nothing up */
+    net_close(silent);
+    assert_true(net_connect(server.admin_port) == CPORT_OS_HANDLE_INVALID);
+}
+
 static bool login(const struct e2e_server *server, const char *user, const char *password)
 {
     char md5_text[MD5_HEX_BYTES + 1], text[256];
@@ -120,6 +165,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         E2E_TEST(monitors_are_answered),
+        E2E_TEST(monitors_see_the_server_drain),
         E2E_TEST(reloading_takes_new_users),
     };
     return e2e_run("e2e_operate", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
