@@ -211,11 +211,12 @@ static int walk(cport_port *port, cport_handle *const *handles, int count)
     size_t cursor = 0;
     CHECK(count <= 64);
     for (cport_handle *h; (h = cport_port_next_handle(port, &cursor)) != NULL; total++) {
-        int i = 0;
-        while (i < count && handles[i] != h)
-            i++;
-        CHECK(i < count && !met[i]);
-        met[i] = true;
+        bool known = false;
+        for (int i = 0; i < count && !known; i++) {
+            known = handles[i] == h && !met[i];
+            met[i] = met[i] || known;
+        }
+        CHECK(known);
     }
     CHECK(cport_port_next_handle(port, &cursor) == NULL); /* the end stays the end */
     return total;
