@@ -52,7 +52,7 @@ struct member {
 /* Everything about several threads on one port. */
 struct crew {
     uint32_t concurrency;    /* constant after open, as is the next */
-    bool watched;            /* the monitor is there for it */
+    bool watched;            /* to be, by the monitor, once there are several threads */
     _Atomic uint32_t active; /* slots in use; read without the lock by the canary */
     uint32_t blocked;        /* active members whose slots are free */
     uint32_t inside;         /* threads inside cport_wait */
@@ -96,10 +96,7 @@ static inline void crew_add_active(struct crew *crew, int by)
 /* wait_shared.c. The port's lock is held, except in wait, close and leave. Close waits until every waiter has left; leave: the
  * calling thread's next wait is on a port that has no crew. */
 int port_wait_shared(struct cport_port *port, cport_event *ev, unsigned max, int64_t timeout_ns);
-void crew_init(struct crew *crew, uint32_t concurrency); /* of zeroed memory */
-/* Open: starts watching for blocked threads, where that is wanted and can be done; end is its counterpart. CPORT_ENOMEM. */
-int crew_open(struct crew *crew, bool watch);
-void crew_end(struct crew *crew);
+void crew_init(struct crew *crew, uint32_t concurrency, bool watch); /* of zeroed memory */
 void crew_more_work(struct cport_port *port);
 void crew_kick(struct cport_port *port);
 void crew_wake(struct cport_port *port);

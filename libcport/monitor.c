@@ -55,10 +55,10 @@ struct sight {
 };
 
 static struct {
-    struct lock life_lock; /* its users, and canaries; taken before `lock` */
+    struct lock
+        life_lock; /* starting and ending threads, and who is in the list; taken before `lock` */
     struct lock lock;
     struct cport_port *ports;
-    unsigned users;
     struct os_thread thread;
     _Atomic uint32_t word; /* raised to wake it */
     _Atomic bool stirred;
@@ -356,33 +356,30 @@ static void run(void *unused)
 
 /* ---- Ports come and go ---- */
 
-int monitor_open(void)
+bool monitor_can_watch(void)
 {
-    int r = 0;
-    if (!os_threads_can_be_watched())
-        return CPORT_ENOTSUP;
-    lock_acquire(&monitor.life_lock);
-    if (monitor.users == 0) {
-        atomic_store_explicit(&monitor.ends, false, memory_order_relaxed);
-        r = os_thread_start(&monitor.thread, "cport/monitor", run, NULL);
-        if (r == 0)
-            os_thread_unbind(&monitor.thread); /* it begins as bound as its maker */
-    }
-    if (r == 0)
-        monitor.users++;
-    lock_release(&monitor.life_lock);
-    return r;
+    return os_threads_can_be_watched();
 }
 
-void monitor_close(void)
+/* life_lock is held. */
+static bool start_monitor(const struct cport_port *port)
 {
-    lock_acquire(&monitor.life_lock);
-    if (--monitor.users == 0) {
-        atomic_store_explicit(&monitor.ends, true, memory_order_relaxed);
-        wake_monitor();
-        os_thread_join(&monitor.thread);
-    }
-    lock_release(&monitor.life_lock);
+    if (monitor.ports)
+        return true; /* it runs */
+    atomic_store_explicit(&monitor.ends, false, memory_order_relaxed);
+    int r = os_thread_start(&monitor.thread, "cport/monitor", run, NULL);
+    if (r == 0)
+        os_thread_unbind(&monitor.thread); /* it begins as bound as its maker */
+    else
+        port_log(port, "cport: no thread to watch for handlers that block: %s", cport_strerror(r));
+    return r == 0;
+}
+
+static void end_monitor(void)
+{
+    atomic_store_explicit(&monitor.ends, true, memory_order_relaxed);
+    wake_monitor();
+    os_thread_join(&monitor.thread);
 }
 
 static void list(struct cport_port *port)
@@ -433,9 +430,10 @@ static void find_canary(struct cport_port *port)
 void monitor_add(struct cport_port *port)
 {
     lock_acquire(&monitor.life_lock);
-    if (!port->crew.watch.on)
+    if (!port->crew.watch.on && start_monitor(port))
         list(port);
-    find_canary(port);
+    if (port->crew.watch.on)
+        find_canary(port);
     lock_release(&monitor.life_lock);
 }
 
@@ -450,6 +448,8 @@ void monitor_drop(struct cport_port *port)
         *link = port->crew.watch.next;
         lock_release(&monitor.lock);
         canary_stop(&port->crew.canary);
+        if (!monitor.ports)
+            end_monitor();
     }
     lock_release(&monitor.life_lock);
 }

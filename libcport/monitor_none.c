@@ -3,14 +3,10 @@
  */
 #include "monitor.h"
 
-#include "cport/cport.h"
-
-int monitor_open(void)
+bool monitor_can_watch(void)
 {
-    return CPORT_ENOTSUP;
+    return false;
 }
-
-void monitor_close(void) {}
 
 void monitor_add(struct cport_port *port)
 {

@@ -110,7 +110,7 @@ static int port_new(const cport_port_options *opt, struct cport_port **ret_port)
     port->shared = !(opt->flags & CPORT_PORT_SINGLE);
     port->allow_caps = opt->allow_caps ? opt->allow_caps : ~(uint64_t)0;
     port->entries = opt->entries;
-    crew_init(&port->crew, opt->concurrency);
+    crew_init(&port->crew, opt->concurrency, port->shared && !(opt->flags & CPORT_PORT_UNWATCHED));
     port->log = opt->log;
     port->log_ctx = opt->log_ctx;
     port->owner = os_thread_self();
@@ -218,22 +218,15 @@ int cport_port_open(const cport_port_options *given, cport_port **ret_port)
     r = port_new(&opt, &port);
     if (r < 0)
         return r;
-    r = crew_open(&port->crew, port->shared && !(opt.flags & CPORT_PORT_UNWATCHED));
-    if (r < 0)
-        goto fail_port;
     r = open_backend(port, opt.backend);
-    if (r < 0)
-        goto fail_crew;
+    if (r < 0) {
+        port_delete(port);
+        return r;
+    }
     if (port->crew.watched)
         port->caps |= CPORT_CAP_HANDOVER;
     *ret_port = port;
     return 0;
-
-fail_crew:
-    crew_end(&port->crew);
-fail_port:
-    port_delete(port);
-    return r;
 }
 
 void op_drop(struct op *op)
@@ -293,7 +286,6 @@ int cport_port_close(cport_port *port)
         slab_each(&port->handles, handle_await_unlock);
     drop_events(port);
     port->backend->close(port);
-    crew_end(&port->crew);
     port_delete(port);
     return 0;
 }

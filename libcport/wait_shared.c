@@ -45,24 +45,12 @@ static struct cport_port *port_of(const struct member *me)
     return atomic_load_explicit(&((struct member *)(uintptr_t)me)->port, memory_order_relaxed);
 }
 
-void crew_init(struct crew *crew, uint32_t concurrency)
+void crew_init(struct crew *crew, uint32_t concurrency, bool watch)
 {
+    crew->watched = watch && monitor_can_watch();
     crew->concurrency = concurrency;
     crew->event_ns = EVENT_MAX_NS; /* until better is known */
     atomic_store_explicit(&crew->watch.awake, true, memory_order_relaxed);
-}
-
-int crew_open(struct crew *crew, bool watch)
-{
-    int r = watch ? monitor_open() : CPORT_ENOTSUP;
-    crew->watched = r == 0;
-    return r == CPORT_ENOTSUP ? 0 : r;
-}
-
-void crew_end(struct crew *crew)
-{
-    if (crew->watched)
-        monitor_close();
 }
 
 static void wake_member(struct member *m)

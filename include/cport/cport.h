@@ -233,8 +233,8 @@ typedef struct cport_port_stats {
 /* cport_port_open: opens a port. NULL options: AUTO backend, shared, concurrency 0.
  * AUTO takes io_uring for SINGLE ports where the kernel has all that it needs, else epoll; epoll for the others;
  * IOCP on Windows; and falls back only when an engine is unavailable, never when resources are short.
- * On Linux shared ports have a thread of the library in common that watches for handlers that block; CPORT_PORT_UNWATCHED
- * forgoes it. SINGLE ports have none, and with them that flag is refused.
+ * On Linux shared ports on which several threads wait have a thread of the library in common that watches for handlers that
+ * block; CPORT_PORT_UNWATCHED forgoes it. SINGLE ports have none, and with them that flag is refused.
  * Thread: any; with CPORT_PORT_SINGLE the caller becomes the owner. Blocks: no.
  * Returns: 0; CPORT_EINVAL unknown flags, size or non-zero reserved fields; CPORT_ENOTSUP this backend is not
  * available here; CPORT_ENOMEM; CPORT_EMFILE. Since: 0.1. */

@@ -255,6 +255,35 @@ void cts_until_sleeps(cts_thread *t)
 
 /* ---- The frame of a case ---- */
 
+#ifdef CTS_TSAN
+static cport_port *companion;
+
+static void look_in(void *port)
+{
+    cport_event ev;
+    CHECK_EQ(cport_wait(port, &ev, 1, 0), 0);
+}
+
+/* Under the thread sanitizer a thread that starts another sleeps for a while. A case that waits until a thread sleeps in its wait must
+ * not find it starting the library's monitor: a port with two threads has started it before. */
+static void start_library_threads(void)
+{
+    const cport_port_options opt = {.size = sizeof opt, .backend = CPORT_BACKEND_EPOLL};
+    CHECK_EQ(cport_port_open(&opt, &companion), 0);
+    look_in(companion);
+    cts_thread_join_raw(cts_thread_start(look_in, companion, 0));
+}
+
+static void end_library_threads(void)
+{
+    CHECK_EQ(cport_port_close(companion), 0);
+}
+#else
+static void start_library_threads(void) {}
+
+static void end_library_threads(void) {}
+#endif
+
 void cts_case_begin(const char *config, const char *case_name)
 {
     (void)case_name;
@@ -269,6 +298,7 @@ void cts_case_begin(const char *config, const char *case_name)
         cts_sock_close(one);
         cts_sock_close(other);
     }
+    start_library_threads();
     descriptors_before = cts_descriptors_open();
 }
 
@@ -277,4 +307,5 @@ void cts_case_end(void)
     checker_case_end();
     CHECK_EQ(cts_alloc_live(), 0);
     CHECK_EQ(cts_descriptors_open(), descriptors_before);
+    end_library_threads();
 }
