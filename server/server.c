@@ -4,6 +4,7 @@
 #include "files.h"
 #include "hash.h"
 #include "log.h"
+#include "reload.h"
 #include "uploads.h"
 
 #include <stdio.h>
@@ -122,11 +123,6 @@ static int server_listen(struct server *server, struct sockaddr_storage *ret_add
 }
 
 /* ---- Start ---- */
-
-static unsigned worker_count_all(const struct server *server)
-{
-    return server->worker_count + (server->admin ? 1 : 0);
-}
 
 static void server_stats(void *ctx, struct stats *ret_stats)
 {
@@ -355,77 +351,7 @@ static void log_counts(struct server *server)
     log_line(LOG_INFO, "stopped", "%s", words.text);
 }
 
-/* ---- Reload ---- */
-
-/* New limits for a worker, which takes them when it next looks into its mail. */
-struct limits {
-    struct parcel parcel;
-    struct config config;
-};
-
-static void limits_open(struct parcel *parcel, void *ctx)
-{
-    struct limits *limits = CPORT_CONTAINER_OF(parcel, struct limits, parcel);
-    struct worker *worker = ctx;
-    if (worker) {
-        const struct config *from = &limits->config;
-        struct config *to = &worker->config;
-        to->send_queue = from->send_queue;
-        to->push_queue = from->push_queue;
-        to->log_queue = from->log_queue;
-        to->preface_timeout_ns = from->preface_timeout_ns;
-        to->login_timeout_ns = from->login_timeout_ns;
-        to->frame_timeout_ns = from->frame_timeout_ns;
-        to->idle_timeout_ns = from->idle_timeout_ns;
-        to->write_timeout_ns = from->write_timeout_ns;
-        to->drain_timeout_ns = from->drain_timeout_ns;
-        to->log_output = from->log_output;
-    }
-    free(limits);
-}
-
-static bool limits_reload(struct server *server, char error[CONFIG_ERROR_BYTES])
-{
-    struct config config;
-    if (!server->argv)
-        return true;
-    if (!config_parse(server->argc, server->argv, &config, error))
-        return false;
-    log_level_set((enum log_level)config.log_level);
-    for (unsigned i = 0; i < worker_count_all(server); i++) {
-        struct limits *limits = malloc(sizeof(*limits));
-        if (!limits) {
-            snprintf(error, CONFIG_ERROR_BYTES, "no memory");
-            return false;
-        }
-        *limits = (struct limits){
-            .parcel = {.bytes = sizeof(*limits), .open = limits_open}, .config = config};
-        mail_put(&server->boxes[i], &limits->parcel);
-    }
-    return true;
-}
-
-/* What cannot be read leaves what is in force. Who is logged in stays so. */
-static void reload(struct server *server)
-{
-    char error[CONFIG_ERROR_BYTES];
-    const char *file = server->config->users_file;
-    struct users *users = NULL;
-    sys_notify("RELOADING=1");
-    bool good = limits_reload(server, error);
-    if (good && file[0] != '\0') {
-        users = users_load(file, error);
-        good = users != NULL;
-    }
-    if (!good) {
-        log_line(LOG_ERROR, "reload_failed", "why=%s", error);
-    } else {
-        log_line(LOG_INFO, "reloaded", "users=%u", (unsigned)users_count(users));
-        if (users)
-            shared_users_replace(&server->shared, users);
-    }
-    sys_notify("READY=1");
-}
+/* ---- Serve ---- */
 
 static void requests_serve(struct server *server)
 {

@@ -30,6 +30,11 @@ struct server {
     unsigned turn;           /* the accepting worker: who gets the next connection */
 };
 
+static inline unsigned worker_count_all(const struct server *server)
+{
+    return server->worker_count + (server->admin ? 1 : 0);
+}
+
 /* Serves until it is told to stop, with the functions that Message clients may call (NULL: none). argv is what the config was made of, for
  * a reload of its limits (NULL: users alone are reloaded). Returns the exit status: 0
  * stopped as asked, 1 could not serve, 2 the users file or the root is wrong. */

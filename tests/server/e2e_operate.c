@@ -161,12 +161,169 @@ static void reloading_takes_new_users(void **state)
     e2e_stop(&server);
 }
 
+/* ---- What signals ask for; a system without them has nothing to test ---- */
+
+static void file_write(const char *name, const char *text)
+{
+    FILE *file = fopen(name, "wb");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* False: there is no such file, or not that text in it. */
+static bool file_has(const char *name, const char *text)
+{
+    FILE *file = fopen(name, "rb");
+    if (!file)
+        return false;
+    answer[fread(answer, 1, sizeof(answer) - 1, file)] = '\0';
+    (void)fclose(file);
+    return strstr(answer, text) != NULL;
+}
+
+/* Whether LogOutput is served: one that is not is ended without a word. */
+static bool logs_are_served(const struct e2e_server *server)
+{
+    char first;
+    cport_os_handle fd = e2e_connect(server, 0x09);
+    bool served = net_recv(fd, &first, 1) == 1;
+    net_close(fd);
+    return served;
+}
+
+static char log_name[64], old_log_name[64], config_name[64];
+
+static int clean(void **state)
+{
+    int status = e2e_clean(state);
+    (void)remove(log_name);
+    (void)remove(old_log_name);
+    (void)remove(config_name);
+    return status;
+}
+
+static void names_make(void **state)
+{
+    snprintf(log_name, sizeof(log_name), "e2e-%s-%p.log", e2e_backend(), (void *)state);
+    snprintf(old_log_name, sizeof(old_log_name), "e2e-%s-%p.log.1", e2e_backend(), (void *)state);
+    snprintf(config_name, sizeof(config_name), "e2e-%s-%p.ini", e2e_backend(), (void *)state);
+    (void)remove(log_name);
+    (void)remove(old_log_name);
+}
+
+/* Limits that are good do not come with users that are not, nor the other way round. */
+static void reloading_is_all_or_nothing(void **state)
+{
+    struct e2e_server server;
+    if (!CPORT_SERVER_CONFIG_FILE)
+        return;
+    const char *users = e2e_users();
+    names_make(state);
+    file_write(config_name, "[log]\nlog_output = yes\n");
+    E2E_START(&server, "--config", config_name, "--users", users, "--log-file", log_name);
+    assert_true(logs_are_served(&server));
+    file_write(config_name, "[log]\nlog_output = no\n");
+    struct user carl = {.name = "carl", .role = ROLE_USER};
+    struct user bob = {.name = "bob", .role = ROLE_NONE};
+    char md5_text[MD5_HEX_BYTES + 1], error[USERS_ERROR_BYTES];
+    static char good[16384];
+    md5_hex(text_bytes("carl"), md5_text);
+    assert_true(password_hash(md5_text, PASSWORD_COST_LEAST, carl.record));
+    assert_true(users_edit(users, &carl, error) && users_edit(users, &bob, error));
+    assert_true(file_has(users, "carl:"));
+    memcpy(good, answer, sizeof(good));
+
+    file_write(users, "rubbish\n");
+    if (child_reload(server.child)) {
+        while (!file_has(log_name, "event=reload_failed why="))
+            continue;
+        assert_non_null(strstr(answer, users));
+        assert_true(logs_are_served(&server));
+        assert_true(login(&server, "bob", "bob"));
+
+        file_write(users, good);
+        file_write(config_name, "[log]\nlog_output = perhaps\n");
+        assert_true(child_reload(server.child));
+        while (!file_has(log_name, "does not take this value: log_output"))
+            continue;
+        assert_true(logs_are_served(&server));
+        assert_true(login(&server, "bob", "bob"));
+
+        file_write(config_name, "[log]\nlog_output = no\n");
+        assert_true(child_reload(server.child));
+        while (!file_has(log_name, "event=reloaded users=2"))
+            continue;
+        while (logs_are_served(&server))
+            continue;
+        assert_true(login(&server, "carl", "carl"));
+        assert_false(login(&server, "bob", "bob"));
+    }
+    e2e_stop(&server);
+}
+
+static void logs_are_rotated(void **state)
+{
+    struct e2e_server server;
+    names_make(state);
+    E2E_START(&server, "--log-file", log_name);
+    net_close(e2e_connect(&server, 'A'));
+    while (!file_has(log_name, "event=illegal_preface"))
+        continue;
+    if (child_reopen(server.child)) {
+        assert_int_equal(rename(log_name, old_log_name), 0);
+        assert_true(child_reopen(server.child));
+        while (!file_has(log_name, ""))
+            continue;
+        net_close(e2e_connect(&server, 'B'));
+        while (!file_has(log_name, "byte=66\n"))
+            continue;
+        assert_false(file_has(log_name, "byte=65\n"));
+        assert_true(file_has(old_log_name, "byte=65\n"));
+        assert_false(file_has(old_log_name, "byte=66\n"));
+    }
+    child_stop(server.child);
+    e2e_join(&server);
+}
+
+/* Who does not want to wait for clients asks again. */
+static void asking_twice_ends_at_once(void **state)
+{
+    (void)state;
+    enum { SIZE = 900000, REQUESTS = 8 };
+    struct e2e_server server;
+    E2E_START(&server, "--admin", "127.0.0.1:0", "--drain-timeout", "1h", "--write-timeout", "1h",
+        "--send-queue", "16M");
+    uint8_t *bytes = e2e_bytes(SIZE, 3);
+    cport_os_handle fd = e2e_connect(&server, 0x10);
+    net_small_buffers(fd);
+    for (uint32_t i = 0; i < REQUESTS; i++)
+        e2e_message_send(fd, MESSAGE_REQUEST, 0, VERB_ECHO, i, bytes, SIZE);
+    e2e_message_expect(fd, MESSAGE_REPLY, 0, STATUS_OK, 0, bytes, SIZE);
+    if (child_reopen(server.child)) {
+        child_stop(server.child);
+        do
+            get(server.admin_port, "GET /readyz HTTP/1.1\r\n\r\n", 100, answer, sizeof(answer));
+        while (strcmp(body(), "ready\n") == 0);
+        child_stop(server.child);
+        assert_int_equal(e2e_wait(server.child, server.errors, sizeof(server.errors)), -1);
+        net_close(fd);
+    } else {
+        net_close(fd);
+        e2e_stop(&server);
+    }
+    free(bytes);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         E2E_TEST(monitors_are_answered),
         E2E_TEST(monitors_see_the_server_drain),
         E2E_TEST(reloading_takes_new_users),
+        cmocka_unit_test_teardown(reloading_is_all_or_nothing, clean),
+        cmocka_unit_test_teardown(logs_are_rotated, clean),
+        E2E_TEST(asking_twice_ends_at_once),
     };
     return e2e_run("e2e_operate", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

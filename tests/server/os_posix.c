@@ -81,6 +81,11 @@ bool child_reload(struct child *child)
     return kill(child->pid, SIGHUP) == 0;
 }
 
+bool child_reopen(struct child *child)
+{
+    return kill(child->pid, SIGUSR1) == 0;
+}
+
 void child_kill(struct child *child)
 {
     kill(child->pid, SIGKILL);

@@ -118,6 +118,12 @@ bool child_reload(struct child *child)
     return false;
 }
 
+bool child_reopen(struct child *child)
+{
+    (void)child;
+    return false;
+}
+
 void child_kill(struct child *child)
 {
     TerminateProcess(child->process, KILLED);

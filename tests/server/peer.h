@@ -26,6 +26,7 @@ bool child_line(struct child *child, char *line, size_t size);
 /* Asks it to stop: SIGTERM, or the named event of a cport-server. */
 void child_stop(struct child *child);
 bool child_reload(struct child *child); /* SIGHUP; false: this system has no such request */
+bool child_reopen(struct child *child); /* SIGUSR1; the same */
 void child_kill(struct child *child);
 
 /* Waits for its end. Returns its exit status, or -1 if it was killed. What it wrote to standard error is then in
