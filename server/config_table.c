@@ -40,6 +40,8 @@ const struct option options[] = {
         "threads for what may block: password hashes, files, registered functions"},
     {"limits", "max_connections", OPTION_COUNT, FIELD(max_connections), 1, 10000000, "65536", NULL,
         "N", "connections at a time; lowered to what the limit on open files leaves"},
+    {"limits", "max_per_address", OPTION_COUNT, FIELD(max_per_address), 0, 10000000, "0", NULL, "N",
+        "connections at a time from one address; 0: no limit but max_connections"},
     {"limits", "max_frame", OPTION_BYTES, FIELD(max_frame), 64, 64 * MIB, "1M", NULL, "BYTES",
         "Message: the longest frame"},
     {"limits", "send_queue", OPTION_BYTES, FIELD(send_queue), KIB, GIB, "1M", NULL, "BYTES",

@@ -1,5 +1,7 @@
 #include "conn_state.h"
 
+#include "addresses.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,22 @@ void conn_log(
 
 /* ---- Birth and end ---- */
 
+static bool address_count(struct conn *conn)
+{
+    uint32_t limit = (uint32_t)conn->worker->config.max_per_address;
+    conn->counted = limit > 0 && addresses_take(conn->worker->server->addresses,
+                                     address_host(conn->client.remote), limit);
+    if (limit == 0 || conn->counted)
+        return true;
+    return false;
+}
+
+static void address_uncount(struct conn *conn)
+{
+    if (conn->counted)
+        addresses_give(conn->worker->server->addresses, address_host(conn->client.remote));
+}
+
 static void conn_free(struct conn *conn)
 {
     struct worker *worker = conn->worker;
@@ -36,6 +54,7 @@ static void conn_free(struct conn *conn)
         conn->peer.job->free(conn->peer.job);
     free(conn->peer.state);
     client_remove(worker->server->shared.clients, &conn->client);
+    address_uncount(conn);
     free(conn);
     atomic_fetch_sub_explicit(&worker->server->connections, 1, memory_order_relaxed);
 }
@@ -274,14 +293,19 @@ static bool slot_take(struct server *server)
 
 void conn_open(struct worker *worker, cport_os_handle fd, const struct proto *proto)
 {
+    enum counter why = COUNTER_refused_full;
     if (!slot_take(worker->server))
         goto refuse;
     struct conn *conn = calloc(1, sizeof(*conn));
     if (!conn)
         goto give_slot;
     conn_init(conn, worker, fd);
-    if (!client_add(worker->server->shared.clients, &conn->client))
+    if (!address_count(conn)) {
+        why = COUNTER_refused_address;
         goto free_conn;
+    }
+    if (!client_add(worker->server->shared.clients, &conn->client))
+        goto uncount;
     if (cport_attach(worker->port, fd, (uintptr_t)conn, 0, &conn->handle) < 0)
         goto remove_client;
 
@@ -298,11 +322,13 @@ void conn_open(struct worker *worker, cport_os_handle fd, const struct proto *pr
 
 remove_client:
     client_remove(worker->server->shared.clients, &conn->client);
+uncount:
+    address_uncount(conn);
 free_conn:
     free(conn);
 give_slot:
     atomic_fetch_sub_explicit(&worker->server->connections, 1, memory_order_relaxed);
 refuse:
-    counter_add(&worker->counters, COUNTER_refused_full, 1);
+    counter_add(&worker->counters, why, 1);
     (void)cport_socket_close(fd);
 }

@@ -48,6 +48,7 @@ struct conn {
     bool draining;
     bool timer_armed;
     bool dirty;
+    bool counted; /* among its address's connections */
 
     struct buffer in;       /* the start of a frame, or what was received before a pause */
     struct buffer out;      /* replies gathered */

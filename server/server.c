@@ -1,5 +1,6 @@
 #include "server.h"
 
+#include "addresses.h"
 #include "conn.h"
 #include "files.h"
 #include "hash.h"
@@ -157,13 +158,14 @@ static bool shared_init(struct server *server)
     shared->kick = conn_kick;
     shared->drop = conn_drop;
     shared->uploads = uploads_open();
+    server->addresses = addresses_open();
     shared->users_lock = sys_lock_new();
     shared->clients = clients_open();
     shared->hub = hub_open(server->boxes, server->worker_count,
         (size_t)config->memory / server->worker_count / 4, conn_push);
     server->business = business_open((unsigned)config->business_threads);
-    return shared->users_lock && shared->uploads && shared->clients && shared->hub &&
-           server->business;
+    return server->addresses && shared->users_lock && shared->uploads && shared->clients &&
+           shared->hub && server->business;
 }
 
 static void server_free(struct server *server)
@@ -174,6 +176,7 @@ static void server_free(struct server *server)
     clients_close(shared->clients);
     users_release(shared->users);
     uploads_close(shared->uploads);
+    addresses_close(server->addresses);
     files_close(shared->files);
     sys_lock_free(shared->users_lock);
     for (unsigned i = 0; server->boxes && i <= server->worker_count; i++)

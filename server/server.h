@@ -18,6 +18,7 @@ struct server {
     struct shared shared;
     struct mailbox *boxes; /* the workers', the last for admin */
     struct business *business;
+    struct addresses *addresses;
     int64_t started_ns;
     struct worker *workers;
     unsigned worker_count; /* that serve clients */

@@ -237,6 +237,35 @@ static void a_full_house_closes_the_door(void **state)
     assert_true(e2e_count(&server, "refused_full") >= 1);
 }
 
+static void one_address_has_so_many_connections(void **state)
+{
+    (void)state;
+    struct e2e_server server;
+    uint8_t byte;
+    E2E_START(&server, "--max-per-address", "2", "--workers", "2");
+    cport_os_handle a = e2e_connect(&server, 0x10), b = e2e_connect(&server, 0x10);
+    e2e_echo(a, 1, "a", 1);
+    e2e_echo(b, 1, "b", 1);
+    cport_os_handle c = e2e_connect(&server, 0);
+    assert_true(net_recv(c, &byte, 1) <= 0);
+    net_close(c);
+    net_close(a);
+    for (bool served = false; !served;) {
+        static const uint8_t ping[] = {0x10, 8, 0, 0, 0, MESSAGE_PING, 0, 0, 0, 9, 0, 0, 0};
+        a = e2e_connect(&server, 0);
+        (void)net_send(a, ping, sizeof(ping));
+        served = net_recv(a, &byte, 1) == 1;
+        if (!served)
+            net_close(a);
+    }
+    e2e_echo(b, 2, "b", 1);
+    net_close(a);
+    net_close(b);
+    e2e_stop(&server);
+    assert_true(e2e_count(&server, "refused_address") >= 1);
+    assert_int_equal(e2e_count(&server, "refused_full"), 0);
+}
+
 /* Frames as long as allowed, but more of them than there is memory for: the last one gets "busy", the others stay. */
 static void memory_runs_out_for_one_alone(void **state)
 {
@@ -294,6 +323,7 @@ int main(int argc, char **argv)
         E2E_TEST(slow_readers_stop_the_server_from_reading),
         E2E_TEST(stalled_readers_are_dropped_and_counted),
         E2E_TEST(a_full_house_closes_the_door),
+        E2E_TEST(one_address_has_so_many_connections),
         E2E_TEST(memory_runs_out_for_one_alone),
     };
     return e2e_run("e2e_limits", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
