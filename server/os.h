@@ -61,8 +61,9 @@ void sys_stop_request(void);
 /* Tells the service manager, if there is one that wants to know (systemd's NOTIFY_SOCKET): "READY=1". */
 void sys_notify(const char *state);
 
-/* A listening socket that the service manager has opened (systemd's LISTEN_FDS). False: there is none. */
-bool sys_listener_inherited(int *ret_fd);
+/* The listening socket that the service manager has opened (systemd's LISTEN_FDS); -1: none. Returns NULL, or why what it brings
+ * cannot be served. */
+const char *sys_listener_inherited(int *ret_fd);
 
 /* The date and time in UTC, for people and never for deadlines: nanoseconds since 1970, and "2026-01-31T23:59:59.123Z". */
 int64_t sys_unix_ns(void);

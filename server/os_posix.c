@@ -256,14 +256,31 @@ void sys_notify(const char *state)
 
 #define LISTEN_FD_FIRST 3
 
-bool sys_listener_inherited(int *ret_fd)
+static bool is_listener(int fd)
 {
-    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
-    if (!pid || !count || strtol(pid, NULL, 10) != getpid() || strtol(count, NULL, 10) < 1)
-        return false;
+    int type = 0, listens = 0;
+    socklen_t type_len = sizeof(type), listens_len = sizeof(listens);
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) == 0 && type == SOCK_STREAM &&
+           getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_len) == 0 && listens;
+}
+
+const char *sys_listener_inherited(int *ret_fd)
+{
+    const char *pid = getenv("LISTEN_PID"), *text = getenv("LISTEN_FDS");
+    *ret_fd = -1;
+    if (!pid || !text || strtol(pid, NULL, 10) != getpid())
+        return NULL;
+    long count = strtol(text, NULL, 10);
+    if (count < 1)
+        return NULL;
+    /* Some of the sockets would wait for a server for ever, unheard. */
+    if (count > 1)
+        return "it brings more than one, and this server takes one: name one in its socket unit";
+    if (!is_listener(LISTEN_FD_FIRST))
+        return "it is no socket that listens for streams";
     (void)fcntl(LISTEN_FD_FIRST, F_SETFD, FD_CLOEXEC);
     *ret_fd = LISTEN_FD_FIRST;
-    return true;
+    return NULL;
 }
 
 void sys_stop_request(void)

@@ -195,10 +195,10 @@ void sys_notify(const char *state)
     (void)state;
 }
 
-bool sys_listener_inherited(int *ret_fd)
+const char *sys_listener_inherited(int *ret_fd)
 {
-    (void)ret_fd;
-    return false;
+    *ret_fd = -1;
+    return NULL;
 }
 
 void sys_stop_request(void)

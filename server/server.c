@@ -59,12 +59,16 @@ static int listen_inherited(struct server *server, struct sockaddr_storage *ret_
 {
     int fd;
     cport_socklen len;
-    if (!sys_listener_inherited(&fd))
+    const char *why = sys_listener_inherited(&fd);
+    if (!why && fd < 0)
         return 1;
-    int error = cport_socket_local((cport_os_handle)fd, ret_address, &len);
+    int error = CPORT_EINVAL;
+    if (!why) {
+        error = cport_socket_local((cport_os_handle)fd, ret_address, &len);
+        why = cport_strerror(error);
+    }
     if (error < 0) {
-        fprintf(stderr, "cport-server: the socket of the service manager is no listener: %s\n",
-            cport_strerror(error));
+        fprintf(stderr, "cport-server: cannot serve on the service manager's socket: %s\n", why);
         return error;
     }
     server->one_acceptor = true;

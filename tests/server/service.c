@@ -59,17 +59,40 @@ static void expect(int fd, const char *state)
     }
 }
 
-static _Noreturn void serve(const char *server, int listen_fd)
+static _Noreturn void serve(const char *server, int listen_fd, const char *count)
 {
     char pid[24];
     snprintf(pid, sizeof(pid), "%d", (int)getpid());
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setenv("LISTEN_PID", pid, 1);
-    setenv("LISTEN_FDS", "1", 1);
+    setenv("LISTEN_FDS", count, 1);
     /* The option would fail: what the manager brings goes first. */
     if (dup2(listen_fd, 3) == 3)
         execl(server, server, "--listen", "203.0.113.1:1", "--workers", "2", (char *)NULL);
     _exit(127);
+}
+
+/* What cannot be served is not left to wait: the server says so and ends. */
+static void refuses(const char *server, int fd, const char *count)
+{
+    char text[512];
+    int output[2], status;
+    require(pipe(output) == 0, "pipe");
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(output[1], STDERR_FILENO);
+        close(output[0]);
+        serve(server, fd, count);
+    }
+    require(pid > 0, "fork");
+    close(output[1]);
+    FILE *errors = fdopen(output[0], "r");
+    int told = 0;
+    while (errors && fgets(text, sizeof(text), errors))
+        told |= strstr(text, "cannot serve on the service manager's socket: ") != NULL;
+    require(errors && fclose(errors) == 0 && told, "a refusal");
+    require(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 1,
+        "the end of a server that was refused its socket");
 }
 
 int main(int argc, char **argv)
@@ -84,8 +107,10 @@ int main(int argc, char **argv)
     setenv("NOTIFY_SOCKET", name, 1);
     pid_t pid = fork();
     if (pid == 0)
-        serve(argv[1], listen_fd);
+        serve(argv[1], listen_fd, "1");
     require(pid > 0, "fork");
+    refuses(argv[1], listen_fd, "2");
+    refuses(argv[1], notify_fd, "1");
     close(listen_fd);
 
     expect(notify_fd, "READY=1");
