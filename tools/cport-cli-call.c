@@ -1,6 +1,5 @@
 /* One question, one answer, over the Message protocol. */
-#include "cport-cli.h"
-#include "frame.h"
+#include "cport-cli-message.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,25 +131,14 @@ static int call_exchange(
     return result < 0 ? lost(result) : call_receive(call, ret_answer);
 }
 
-static const char *status_text(uint16_t status)
-{
-    static const char *const texts[] = {"ok", "unknown verb", "too long", "wrong checksum",
-        "malformed", "not logged in", "not allowed", "no such user or topic", "too busy, retry",
-        "shutting down"};
-    return status < sizeof(texts) / sizeof(texts[0]) ? texts[status]
-                                                     : "a status this client does not know";
-}
-
 static int check_answer(const struct message *answer, uint8_t type, uint32_t id)
 {
     if (answer->type == type && answer->id == id &&
         (type == MESSAGE_PONG || answer->code == STATUS_OK))
         return CLI_OK;
     if (answer->type == MESSAGE_REPLY || answer->type == MESSAGE_GOAWAY)
-        fprintf(stderr, "cport-cli: the server says: %s (status %u)\n", status_text(answer->code),
-            answer->code);
-    else
-        fprintf(stderr, "cport-cli: an answer of type %u, which was not asked for\n", answer->type);
+        return cli_message_refused(answer);
+    fprintf(stderr, "cport-cli: an answer of type %u, which was not asked for\n", answer->type);
     return CLI_REFUSED;
 }
 

@@ -1,5 +1,6 @@
 /* Files: lists, uploads and downloads with resumption and verification, and RemoteStream's cat and put. */
 #include "cport-cli-os.h"
+#include "cport-cli-output.h"
 #include "cport-cli-session.h"
 
 #include <inttypes.h>
@@ -52,15 +53,14 @@ static void print_items(const struct cli_reply *reply, bool folders, bool json, 
         struct bytes name = {item.data, len};
         if (json) {
             printf("%s\n  {\"name\": ", *first ? "" : ",");
-            cli_json_text(name);
+            output_json(name);
             if (mark)
                 printf(", \"size\": %.*s", size_len, (const char *)mark + 1);
             printf(", \"folder\": %s}", folders ? "true" : "false");
-        } else if (folders) {
-            printf("%15s  %.*s/\n", "", (int)len, (const char *)name.data);
         } else {
-            printf("%15.*s  %.*s\n", size_len, (const char *)mark + 1, (int)len,
-                (const char *)name.data);
+            printf("%15.*s  ", size_len, mark ? (const char *)mark + 1 : "");
+            output_text(name);
+            puts(folders ? "/" : "");
         }
         *first = false;
     }

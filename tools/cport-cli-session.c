@@ -11,7 +11,7 @@
 #define SECOND             INT64_C(1000000000)
 #define PACKET_LEN_LARGEST ((size_t)128 << 20) /* a list of very many files */
 
-static int lost(int64_t result)
+int cli_lost(int64_t result)
 {
     fprintf(stderr, "cport-cli: %s\n",
         result == 0 ? "the server closed the connection" : cport_strerror((int)result));
@@ -82,7 +82,7 @@ int cli_send(struct cli_session *session, const void *data, size_t len)
     if (len == 0)
         return CLI_OK;
     int64_t result = await(session, cport_send(session->handle, &session->op, data, len, 0));
-    return result < 0 ? lost(result) : CLI_OK;
+    return result < 0 ? cli_lost(result) : CLI_OK;
 }
 
 struct bytes cli_have(const struct cli_session *session)
@@ -104,7 +104,7 @@ int cli_need(struct cli_session *session, size_t len)
         size_t capacity = len < 65536 ? 65536 : len;
         uint8_t *memory = malloc(capacity);
         if (!memory)
-            return lost(CPORT_ENOMEM);
+            return cli_lost(CPORT_ENOMEM);
         if (have > 0)
             memcpy(memory, session->received + session->start, have);
         free(session->received);
@@ -119,7 +119,7 @@ int cli_need(struct cli_session *session, size_t len)
                          session->capacity - session->end, 0));
         session->ended = result == 0;
         if (result <= 0)
-            return session->patient && result == 0 ? CLI_NO_ANSWER : lost(result);
+            return session->patient && result == 0 ? CLI_NO_ANSWER : cli_lost(result);
         session->end += (size_t)result;
     }
     return CLI_OK;
@@ -133,7 +133,7 @@ int cli_packet_send(struct cli_session *session, const char *text, const void *d
     size_t text_len = sizeof(title) - 1 + strlen(text);
     uint8_t *packet = malloc(PACKET_HEAD_BYTES + text_len + len);
     if (!packet)
-        return lost(CPORT_ENOMEM);
+        return cli_lost(CPORT_ENOMEM);
     packet_head_store(packet, text_len, len);
     memcpy(packet + PACKET_HEAD_BYTES, title, sizeof(title) - 1);
     memcpy(packet + PACKET_HEAD_BYTES + sizeof(title) - 1, text, strlen(text));
@@ -186,25 +186,48 @@ int cli_ask(struct cli_session *session, const char *text, const void *data, siz
     return status == CLI_OK && ret_reply->code != 0 ? cli_refused(ret_reply) : status;
 }
 
+static int password_from_file(const char *name, char text[CLI_PASSWORD_BYTES])
+{
+    FILE *file = fopen(name, "r");
+    bool read = file && fgets(text, (int)CLI_PASSWORD_BYTES, file);
+    if (file)
+        (void)fclose(file);
+    if (!read) {
+        fprintf(stderr, "cport-cli: there is no password in %s\n", name);
+        return CLI_USAGE;
+    }
+    text[strcspn(text, "\r\n")] = '\0';
+    return CLI_OK;
+}
+
+int cli_password(const struct cli_options *options, char text[CLI_PASSWORD_BYTES])
+{
+    const char *given = getenv("CPORT_PASSWORD");
+    if (options->password_file)
+        return password_from_file(options->password_file, text);
+    if (given && strlen(given) < CLI_PASSWORD_BYTES) {
+        memcpy(text, given, strlen(given) + 1);
+        return CLI_OK;
+    }
+    if (!given && sys_secret_read("Password: ", text, CLI_PASSWORD_BYTES))
+        return CLI_OK;
+    fputs(
+        "cport-cli: no password: set CPORT_PASSWORD, name a --password-file, or type it\n", stderr);
+    return CLI_USAGE;
+}
+
 int cli_session_login(
     struct cli_session *session, const struct cli_options *options, uint8_t preface)
 {
-    char secret[256], md5_text[MD5_HEX_BYTES + 1], text[512];
+    char secret[CLI_PASSWORD_BYTES], md5_text[MD5_HEX_BYTES + 1], text[512];
     struct cli_reply reply;
     *session = (struct cli_session){0};
-    if (options->user) {
-        const char *password = getenv("CPORT_PASSWORD");
-        if (!password && sys_secret_read("Password: ", secret, sizeof(secret)))
-            password = secret;
-        if (!password) {
-            fputs("cport-cli: no password: set CPORT_PASSWORD, or type it\n", stderr);
-            return CLI_USAGE;
-        }
-        md5_hex((struct bytes){(const uint8_t *)password, strlen(password)}, md5_text);
-    }
-    int status = cli_session_open(session, options, preface);
+    int status = options->user ? cli_password(options, secret) : CLI_OK;
+    if (status == CLI_OK)
+        status = cli_session_open(session, options, preface);
     if (status != CLI_OK || !options->user)
         return status;
+    md5_hex((struct bytes){(const uint8_t *)secret, strlen(secret)}, md5_text);
     snprintf(text, sizeof(text), "Command=Login\r\nUserName=%.64s\r\nPassword=%s", options->user,
         md5_text);
     return cli_ask(session, text, NULL, 0, &reply);

@@ -27,6 +27,8 @@ int cli_session_open(
     struct cli_session *session, const struct cli_options *options, uint8_t preface);
 void cli_session_close(struct cli_session *session);
 
+int cli_lost(int64_t result); /* says what ended it: CLI_NO_ANSWER */
+
 int cli_send(struct cli_session *session, const void *data, size_t len);
 int cli_need(struct cli_session *session, size_t len); /* so many bytes at least have come */
 struct bytes cli_have(const struct cli_session *session);
@@ -48,7 +50,11 @@ int cli_ask(struct cli_session *session, const char *text, const void *data, siz
     struct cli_reply *ret_reply);
 int cli_refused(const struct cli_reply *reply); /* says so */
 
-/* Opens, and logs in as --user, whose password is in $CPORT_PASSWORD or the first line of standard input. */
+/* The password of --user: from the file that the options name, $CPORT_PASSWORD or the first line of standard input. */
+#define CLI_PASSWORD_BYTES 1024u
+int cli_password(const struct cli_options *options, char text[CLI_PASSWORD_BYTES]);
+
+/* Opens, and logs in if the options name a user. */
 int cli_session_login(
     struct cli_session *session, const struct cli_options *options, uint8_t preface);
 

@@ -37,9 +37,11 @@ static const char usage[] =
     "  log                       the server's log, as it is written\n"
     "  publish TOPIC TEXT, subscribe TOPIC\n"
     "\n"
-    "  --user NAME         log in; the password is in $CPORT_PASSWORD, or the first line of "
-    "standard input\n"
-    "  --json              ls, clients, stats, publish: for programs\n"
+    "  --user NAME         log in; the password is in --password-file FILE, $CPORT_PASSWORD, or "
+    "the first\n"
+    "                      line of standard input\n"
+    "  --password-file FILE   its first line is the password\n"
+    "  --json              ls, clients, stats, publish, subscribe: for programs\n"
     "  --restart           upload, download: replace what is there\n"
     "  --verify            upload, download: compare every byte afterwards\n"
     "  --count N           subscribe: end after N pushes [0: never]\n"
@@ -76,6 +78,10 @@ static bool option_parse(char **argv, int *at, struct cli_options *ret_options)
     if (!value) {
         fprintf(stderr, "cport-cli: %s needs a value\n", name);
         return false;
+    }
+    if (len == 15 && memcmp(name, "--password-file", len) == 0) {
+        ret_options->password_file = value;
+        return true;
     }
     if (len == 6 && (memcmp(name, "--host", len) == 0 || memcmp(name, "--user", len) == 0)) {
         *(name[2] == 'h' ? &ret_options->host : &ret_options->user) = value;

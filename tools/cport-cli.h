@@ -29,7 +29,8 @@ struct cli_options {
     int64_t seconds;
     int64_t depth;    /* packets under way on each connection */
     const char *user; /* NULL: log in as nobody */
-    int64_t count;    /* subscribe: pushes to wait for; 0: for ever */
+    const char *password_file;
+    int64_t count; /* subscribe: pushes to wait for; 0: for ever */
     bool json;
     bool restart; /* upload, download: from the start */
     bool verify;  /* the same: compare every byte afterwards */
@@ -63,9 +64,5 @@ int cli_kick(const struct cli_options *options, const char *remote);
 int cli_log(const struct cli_options *options);
 int cli_publish(const struct cli_options *options, const char *topic, const char *text);
 int cli_subscribe(const struct cli_options *options, const char *topic);
-
-/* text in quotes, as JSON has it. */
-struct bytes;
-void cli_json_text(struct bytes text);
 
 #endif
