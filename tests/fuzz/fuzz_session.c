@@ -5,6 +5,8 @@
 #include "log.h"
 #include "session.h"
 
+#include <unistd.h>
+
 #define FRAME_MAX 4096u
 
 /* What the file protocols serve: a folder of this run's own, emptied before each session. */
@@ -36,12 +38,20 @@ static struct files *folder_empty(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
+static void folder_remove(void)
+{
+    files_close(folder_empty());
+    if (root)
+        (void)rmdir(root);
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
     if (snprintf(folder, sizeof(folder), "/tmp/cport-fuzz-XXXXXX") > 0)
         root = mkdtemp(folder);
+    (void)atexit(folder_remove);
     log_level_set((enum log_level)(LOG_ERROR + 1));
     return password_prepare() ? 0 : 1;
 }
