@@ -56,7 +56,7 @@ static void conn_free(struct conn *conn)
     client_remove(worker->server->shared.clients, &conn->client);
     address_uncount(conn);
     free(conn);
-    atomic_fetch_sub_explicit(&worker->server->connections, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(worker->slots, 1, memory_order_relaxed);
 }
 
 /* One event less to come. True: it was the last, or the connection is on its way out and the event means nothing. */
@@ -282,19 +282,19 @@ static void conn_init(struct conn *conn, struct worker *worker, cport_os_handle 
 }
 
 /* Takes one of the connections that the server allows. */
-static bool slot_take(struct server *server)
+static bool slot_take(struct worker *worker)
 {
-    unsigned before = atomic_fetch_add_explicit(&server->connections, 1, memory_order_relaxed);
-    if (before < server->connections_max)
+    unsigned before = atomic_fetch_add_explicit(worker->slots, 1, memory_order_relaxed);
+    if (before < worker->slots_max)
         return true;
-    atomic_fetch_sub_explicit(&server->connections, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(worker->slots, 1, memory_order_relaxed);
     return false;
 }
 
 void conn_open(struct worker *worker, cport_os_handle fd, const struct proto *proto)
 {
     enum counter why = COUNTER_refused_full;
-    if (!slot_take(worker->server))
+    if (!slot_take(worker))
         goto refuse;
     struct conn *conn = calloc(1, sizeof(*conn));
     if (!conn)
@@ -314,9 +314,11 @@ void conn_open(struct worker *worker, cport_os_handle fd, const struct proto *pr
     if (conn->next)
         conn->next->link = &conn->next;
     worker->conns = conn;
+    /* Where the first byte chooses nothing, the whole request must come in its time. */
+    if (proto && conn_begin(conn, proto))
+        deadline_set(
+            &conn->deadlines, DEADLINE_PREFACE, worker->now_ns, worker->config.preface_timeout_ns);
     conn_timer_set(conn);
-    if (proto)
-        (void)conn_begin(conn, proto);
     conn_receive(conn);
     return;
 
@@ -327,7 +329,7 @@ uncount:
 free_conn:
     free(conn);
 give_slot:
-    atomic_fetch_sub_explicit(&worker->server->connections, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(worker->slots, 1, memory_order_relaxed);
 refuse:
     counter_add(&worker->counters, why, 1);
     (void)cport_socket_close(fd);

@@ -20,6 +20,7 @@
 
 /* Answers to who monitors, which no client's hunger may crowd out. */
 #define ADMIN_MEMORY           ((size_t)1 << 20)
+#define ADMIN_CONNECTIONS      64u
 
 /* ---- Listening ---- */
 
@@ -242,6 +243,8 @@ static bool server_init(struct server *server, const struct config *config)
 
     uint64_t descriptors = sys_descriptors_max();
     uint64_t kept = DESCRIPTORS_KEPT + (uint64_t)DESCRIPTORS_PER_WORKER * server->worker_count;
+    if (config->admin[0] != '\0')
+        kept += ADMIN_CONNECTIONS + DESCRIPTORS_PER_WORKER;
     uint64_t left = descriptors > kept ? descriptors - kept : 1;
     server->connections_max = (uint32_t)config->max_connections;
     if (left < server->connections_max) {
@@ -262,6 +265,8 @@ static bool server_init(struct server *server, const struct config *config)
         worker->index = i;
         worker->processor = (int)processors[i % processor_count];
         worker->memory = (size_t)config->memory / server->worker_count;
+        worker->slots = &server->connections;
+        worker->slots_max = server->connections_max;
         worker->listener_fd = CPORT_OS_HANDLE_INVALID;
         worker->mail = &server->boxes[i];
     }
@@ -269,6 +274,8 @@ static bool server_init(struct server *server, const struct config *config)
         server->admin = &server->workers[server->worker_count];
         server->admin->processor = -1;
         server->admin->memory = ADMIN_MEMORY;
+        server->admin->slots = &server->monitors;
+        server->admin->slots_max = ADMIN_CONNECTIONS;
         server->admin->listener.proto = &proto_admin;
     }
     return true;

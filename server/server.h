@@ -27,7 +27,8 @@ struct server {
     bool one_acceptor;
     uint32_t connections_max;
 
-    atomic_uint connections; /* any worker */
+    atomic_uint connections; /* any worker; clients alone */
+    atomic_uint monitors;    /* on the admin port */
     unsigned turn;           /* the accepting worker: who gets the next connection */
 };
 

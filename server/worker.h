@@ -15,6 +15,7 @@
 #include "proto.h"
 
 #include <cport/cport.h>
+#include <stdatomic.h>
 
 struct conn;
 struct server;
@@ -31,6 +32,8 @@ struct worker {
     int processor;               /* < 0: not bound */
     cport_os_handle listener_fd; /* CPORT_OS_HANDLE_INVALID: none */
     size_t memory;               /* that the buffers of its connections may hold together */
+    atomic_uint *slots;          /* the connections that count as its own do */
+    uint32_t slots_max;          /* and how many there may be */
     struct sys_thread *thread;
     struct sys_gate *started;
     struct sys_gate *quiet; /* opened when the worker accepts no more */

@@ -64,6 +64,34 @@ static void monitors_are_answered(void **state)
     assert_int_equal(e2e_count(&server, "broken_frame"), 1);
 }
 
+/* Neither do clients take the monitors' room, nor those that say nothing theirs for long. */
+static void monitors_have_room_of_their_own(void **state)
+{
+    (void)state;
+    enum { SILENT = 100 };
+    static cport_os_handle silent[SILENT];
+    struct e2e_server server;
+    char byte;
+    E2E_START(
+        &server, "--admin", "127.0.0.1:0", "--max-connections", "1", "--preface-timeout", "500ms");
+    cport_os_handle fd = e2e_connect(&server, 0x10);
+    e2e_echo(fd, 1, "hello", 5);
+    get(server.admin_port, "GET /metrics HTTP/1.1\r\n\r\n", 100, answer, sizeof(answer));
+    assert_non_null(strstr(body(), "\ncport_server_connections 1\n"));
+    for (int i = 0; i < SILENT; i++)
+        silent[i] = net_connect(server.admin_port);
+    for (int i = 0; i < SILENT; i++) {
+        assert_true(net_recv(silent[i], &byte, 1) <= 0);
+        net_close(silent[i]);
+    }
+    e2e_echo(fd, 2, "hello", 5);
+    net_close(fd);
+    e2e_stop(&server);
+    assert_true(
+        e2e_count(&server, "refused_full") + e2e_count(&server, "preface_timeout") == SILENT);
+    assert_true(e2e_count(&server, "preface_timeout") >= 1);
+}
+
 /* Replies that a client is slow to take hold the server up: meanwhile who monitors sees that it stops. */
 static void monitors_see_the_server_drain(void **state)
 {
@@ -319,6 +347,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         E2E_TEST(monitors_are_answered),
+        E2E_TEST(monitors_have_room_of_their_own),
         E2E_TEST(monitors_see_the_server_drain),
         E2E_TEST(reloading_takes_new_users),
         cmocka_unit_test_teardown(reloading_is_all_or_nothing, clean),
