@@ -325,6 +325,12 @@ static int start_file(struct op *op)
     return START_PENDING;
 }
 
+/* Out of line, lest the plain ones save registers for it. */
+CPORT_COLD static int start_other(struct op *op)
+{
+    return op_is_file(op) ? start_file(op) : start_slowly(op);
+}
+
 /* A transfer of one piece that one request can do, and room for that request: what start_slowly comes to, with less asked. */
 static inline bool is_plain(const struct uring *u, const struct op *op)
 {
@@ -337,7 +343,7 @@ int uring_start(struct op *op)
     struct cport_handle *h = op->handle;
     struct uring *u = h->port->engine;
     if (!is_plain(u, op))
-        return op_is_file(op) ? start_file(op) : start_slowly(op);
+        return start_other(op);
     struct scratch *scratch = scratch_of(op);
     scratch->state = 0;
     scratch->tag = DATA_OP;
