@@ -89,8 +89,7 @@ static enum http_verdict head_parse(struct bytes head, struct http_request *requ
 
 enum http_verdict http_parse(struct bytes run, struct http_request *ret_request)
 {
-    size_t len = run.len < HTTP_HEAD_BYTES_MAX ? run.len : HTTP_HEAD_BYTES_MAX;
-    for (size_t i = 3; i < len; i++) {
+    for (size_t i = 3; i < run.len && i < HTTP_HEAD_BYTES_MAX; i++) {
         if (memcmp(run.data + i - 3, "\r\n\r\n", 4) != 0)
             continue;
         ret_request->len = i + 1;

@@ -147,6 +147,7 @@ static bool shared_init(struct server *server)
 {
     const struct config *config = server->config;
     struct shared *shared = &server->shared;
+    size_t share = (size_t)config->memory / server->worker_count;
     server->boxes = calloc(server->worker_count + 1, sizeof(*server->boxes));
     if (!server->boxes)
         return false;
@@ -166,8 +167,7 @@ static bool shared_init(struct server *server)
     server->addresses = addresses_open();
     shared->users_lock = sys_lock_new();
     shared->clients = clients_open();
-    shared->hub = hub_open(server->boxes, server->worker_count,
-        (size_t)config->memory / server->worker_count / 4, conn_push);
+    shared->hub = hub_open(server->boxes, server->worker_count, share / 4, conn_push);
     server->business = business_open((unsigned)config->business_threads);
     return server->addresses && shared->users_lock && shared->uploads && shared->clients &&
            shared->hub && server->business;

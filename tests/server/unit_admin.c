@@ -16,7 +16,7 @@ static const char *ask(struct world *world, struct bytes request, size_t first)
     struct bytes out = buffer_bytes(&session.out);
     assert_true(out.len < sizeof(answer));
     assert_int_equal(session.closed, out.len > 0);
-    if (out.len > 0)
+    if (out.data)
         memcpy(answer, out.data, out.len);
     answer[out.len] = '\0';
     session_close(&session);
