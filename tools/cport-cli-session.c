@@ -31,6 +31,8 @@ static int64_t await(struct cli_session *session, int started)
             return count == 0 ? CPORT_ETIMEDOUT : count;
         if (event.op == &session->op)
             return event.result;
+        if (session->patient)
+            return CPORT_ETIMEDOUT; /* posted, for this to end */
     }
 }
 
@@ -117,9 +119,10 @@ int cli_need(struct cli_session *session, size_t len)
         int64_t result = await(
             session, cport_recv(session->handle, &session->op, session->received + session->end,
                          session->capacity - session->end, 0));
-        session->ended = result == 0;
+        /* Who waits for ever is told of a time-out by nobody but who posts to the port, and knows why. */
+        session->ended = result == 0 || (session->patient && result == CPORT_ETIMEDOUT);
         if (result <= 0)
-            return session->patient && result == 0 ? CLI_NO_ANSWER : cli_lost(result);
+            return session->patient && session->ended ? CLI_NO_ANSWER : cli_lost(result);
         session->end += (size_t)result;
     }
     return CLI_OK;
@@ -209,8 +212,12 @@ int cli_password(const struct cli_options *options, char text[CLI_PASSWORD_BYTES
         memcpy(text, given, strlen(given) + 1);
         return CLI_OK;
     }
-    if (!given && sys_secret_read("Password: ", text, CLI_PASSWORD_BYTES))
+    /* Typed once, for a second session too. */
+    static char typed[CLI_PASSWORD_BYTES];
+    if (!given && (typed[0] != '\0' || sys_secret_read("Password: ", typed, sizeof(typed)))) {
+        memcpy(text, typed, sizeof(typed));
         return CLI_OK;
+    }
     fputs(
         "cport-cli: no password: set CPORT_PASSWORD, name a --password-file, or type it\n", stderr);
     return CLI_USAGE;

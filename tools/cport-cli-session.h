@@ -16,8 +16,8 @@ struct cli_session {
     cport_handle *handle;
     cport_op op;
     cport_op close_op;
-    bool patient; /* waits for ever */
-    bool ended;   /* the server has closed the connection */
+    bool patient; /* waits for ever, or until something is posted */
+    bool ended;   /* the server has closed the connection, or a post ended the wait */
     uint8_t *received;
     size_t capacity, start, end;
 };

@@ -36,12 +36,13 @@ static const char usage[] =
     "  kick REMOTE               end a connection, by its remote address\n"
     "  log                       the server's log, as it is written\n"
     "  publish TOPIC TEXT, subscribe TOPIC\n"
+    "  chat ROOM                 say what is typed to all who are there, and see what they say\n"
     "\n"
     "  --user NAME         log in; the password is in --password-file FILE, $CPORT_PASSWORD, or "
     "the first\n"
     "                      line of standard input\n"
     "  --password-file FILE   its first line is the password\n"
-    "  --json              ls, clients, stats, publish, subscribe: for programs\n"
+    "  --json              ls, clients, stats, publish, subscribe, chat: for programs\n"
     "  --restart           upload, download: replace what is there\n"
     "  --verify            upload, download: compare every byte afterwards\n"
     "  --count N           subscribe: end after N pushes [0: never]\n"
@@ -139,7 +140,7 @@ static const struct {
     {"put", 1, 1, NULL, cli_put, NULL}, {"clients", 0, 0, cli_clients, NULL, NULL},
     {"stats", 0, 0, cli_stats, NULL, NULL}, {"kick", 1, 1, NULL, cli_kick, NULL},
     {"log", 0, 0, cli_log, NULL, NULL}, {"publish", 2, 2, NULL, NULL, cli_publish},
-    {"subscribe", 1, 1, NULL, cli_subscribe, NULL}};
+    {"subscribe", 1, 1, NULL, cli_subscribe, NULL}, {"chat", 1, 1, NULL, cli_chat, NULL}};
 
 static int command_run(const struct cli_options *chosen, char **words, int count)
 {

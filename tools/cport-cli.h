@@ -64,5 +64,6 @@ int cli_kick(const struct cli_options *options, const char *remote);
 int cli_log(const struct cli_options *options);
 int cli_publish(const struct cli_options *options, const char *topic, const char *text);
 int cli_subscribe(const struct cli_options *options, const char *topic);
+int cli_chat(const struct cli_options *options, const char *room);
 
 #endif

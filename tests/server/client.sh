@@ -72,6 +72,19 @@ until [[ $(ann publish room $'a\e"b') == 1* ]]; do :; done
 wait "$listener"
 grep -q 'data": "a\\u001b\\"b"' said || fail "$(cat said)"
 
+# A room: what one says the other sees, and the end of the input is the end.
+mkfifo typed
+ann --json chat room <typed >seen &
+talker=$!
+exec 4>typed
+until [[ $(ann publish room hello) == 1* ]]; do :; done
+echo 'one line' | ann chat room >said
+printf 'and another\n' >&4
+until grep -q 'ann: and another' seen; do kill -0 "$talker" || fail 'the room is gone'; done
+exec 4>&-
+wait "$talker"
+grep -q '"data": "ann: one line"' seen || fail "$(cat seen)"
+
 kill "$pid"
 wait "$pid" || [[ ${#runner[@]} -gt 0 ]] # as an emulator sees it, a signal
 pid=
