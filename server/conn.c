@@ -25,7 +25,9 @@ void conn_log(
 
 static bool address_count(struct conn *conn)
 {
-    uint32_t limit = (uint32_t)conn->worker->config.max_per_address;
+    const struct worker *worker = conn->worker;
+    /* Clients of a monitor's machine do not shut it out. */
+    uint32_t limit = worker->listener.proto ? 0 : (uint32_t)worker->config.max_per_address;
     conn->counted = limit > 0 && addresses_take(conn->worker->server->addresses,
                                      address_host(conn->client.remote), limit);
     if (limit == 0 || conn->counted)
