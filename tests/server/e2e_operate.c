@@ -72,8 +72,8 @@ static void monitors_have_room_of_their_own(void **state)
     static cport_os_handle silent[SILENT];
     struct e2e_server server;
     char byte;
-    E2E_START(
-        &server, "--admin", "127.0.0.1:0", "--max-connections", "1", "--preface-timeout", "500ms");
+    E2E_START(&server, "--admin", "127.0.0.1:0", "--max-connections", "1", "--max-per-address", "1",
+        "--preface-timeout", "500ms");
     cport_os_handle fd = e2e_connect(&server, 0x10);
     e2e_echo(fd, 1, "hello", 5);
     get(server.admin_port, "GET /metrics HTTP/1.1\r\n\r\n", 100, answer, sizeof(answer));
