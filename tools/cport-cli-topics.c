@@ -68,7 +68,7 @@ int cli_topic_follow(struct cli_session *session, cli_topic_print *print, void *
 int cli_publish(const struct cli_options *options, const char *topic, const char *text)
 {
     struct cli_session session;
-    uint32_t receivers;
+    uint32_t receivers = 0;
     int status = cli_message_open(&session, options);
     if (status == CLI_OK)
         status = cli_topic_publish(
