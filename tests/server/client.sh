@@ -6,7 +6,7 @@ read -r -a runner <<<"${EMULATOR-}"
 folder=$(mktemp -d)
 pid=
 trap '[[ -z $pid ]] || kill "$pid" 2>/dev/null || true; rm -rf "$folder"' EXIT
-cd "$folder"
+cd "$folder" || exit 1
 
 fail()
 {
