@@ -102,9 +102,11 @@ static void *accept_all(void *arg)
     int listener = (int)(intptr_t)arg;
     for (;;) {
         int fd = accept(listener, NULL, NULL);
-        pthread_t thread;
-        if (fd < 0 || pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd) != 0)
+        if (fd < 0)
             die("accept");
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd) != 0)
+            die("thread");
         pthread_detach(thread);
     }
     return NULL;

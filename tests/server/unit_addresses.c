@@ -30,7 +30,7 @@ static void many_addresses_do_not_mix(void **state)
     (void)state;
     enum { ADDRESSES = 5000 };
     struct addresses *addresses = addresses_open();
-    char text[16];
+    char text[32];
     for (int i = 0; i < ADDRESSES; i++) {
         snprintf(text, sizeof(text), "10.0.%d.%d", i / 256, i % 256);
         assert_true(addresses_take(addresses, text_bytes(text), 1));
