@@ -306,6 +306,9 @@ void cts_case_end(void)
 {
     checker_case_end();
     CHECK_EQ(cts_alloc_live(), 0);
-    CHECK_EQ(cts_descriptors_open(), descriptors_before);
+    unsigned open_now = cts_descriptors_open();
+    /* Windows counts what it has for its own use too, which comes and goes: fewer than before are no leak there. */
+    if (!cts_is(CTS_IOCP) || open_now > descriptors_before)
+        CHECK_EQ(open_now, descriptors_before);
     end_library_threads();
 }
