@@ -26,6 +26,35 @@ void s29_close_ends_what_is_pending(void)
     cts_port_close(port);
 }
 
+/* Much arrives for many at once, so that an engine may have seen more than it has delivered: each that gets its bytes closes
+ * its neighbour. */
+void s29_a_close_overtakes_what_has_arrived(void)
+{
+    enum { COUNT = 12, BYTES = 16 << 10 };
+    static char data[COUNT][BYTES], sent[BYTES];
+    cts_pair pair[COUNT];
+    cport_op recv[COUNT] = {0}, close[COUNT] = {0};
+    cport_port *port = cts_port_open();
+    for (int i = 0; i < COUNT; i++) {
+        cts_pair_open(port, &pair[i]);
+        CHECK_EQ(cts_recv(pair[i].a, &recv[i], data[i], BYTES, CPORT_RECV_ALL), 0);
+    }
+    CHECK_EQ(cport_flush(port), 0);
+    for (int i = 0; i < COUNT; i++)
+        cts_sock_send_all(pair[i].peer, sent, BYTES);
+    for (int i = 0; i < COUNT; i += 2) {
+        CHECK_EQ(cts_result(port, &recv[i]), BYTES);
+        CHECK_EQ(cts_close(pair[i + 1].a, &close[i + 1], 0), 0);
+        int64_t result = cts_result(port, &recv[i + 1]);
+        CHECK(result == BYTES || result == CPORT_ECANCELED);
+        CHECK_EQ(cts_result(port, &close[i + 1]), 0);
+        pair[i + 1].a = NULL;
+    }
+    for (int i = 0; i < COUNT; i++)
+        cts_pair_close(&pair[i]);
+    cts_port_close(port);
+}
+
 /* Everything that a connection can have pending, in every amount; then the same with a reset. */
 static void close_with_everything_pending(uint32_t flags)
 {
