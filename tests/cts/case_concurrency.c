@@ -487,21 +487,26 @@ void s06_the_last_to_wait_is_the_next_to_run(void)
 
 /* ---- S13: a port that closes ---- */
 
+static void close_with_waiters(cport_port *port, hand *hands, int count)
+{
+    for (int i = 0; i < count; i++) {
+        hand_start(&hands[i], port);
+        hand_wait_and_sleep(&hands[i], port);
+    }
+    cts_port_close(port);
+    for (int i = 0; i < count; i++) {
+        hand_until(&hands[i], 1);
+        CHECK_EQ(atomic_load(&hands[i].result), CPORT_EABANDONED);
+        hand_leave(&hands[i]);
+    }
+}
+
 void s13_closing_releases_every_waiter(void)
 {
     enum { THREADS = 5 };
     hand hands[THREADS];
     cport_port *port = cts_port_open();
-    for (int i = 0; i < THREADS; i++) {
-        hand_start(&hands[i], port);
-        hand_wait_and_sleep(&hands[i], port);
-    }
-    cts_port_close(port);
-    for (int i = 0; i < THREADS; i++) {
-        hand_until(&hands[i], 1);
-        CHECK_EQ(atomic_load(&hands[i].result), CPORT_EABANDONED);
-        hand_leave(&hands[i]);
-    }
+    close_with_waiters(port, hands, THREADS);
 }
 
 /* The value is 1 and taken, so that the waiters are at the gate and not in the kernel. */
@@ -514,16 +519,7 @@ void s13_closing_releases_waiters_at_the_gate(void)
     cport_port *port = open_with_concurrency(1);
     CHECK_EQ(cts_post(port, &op, 0, 0), 0);
     CHECK_EQ(cts_wait(port, &ev, 1, CTS_PATIENCE_NS), 1);
-    for (int i = 0; i < THREADS; i++) {
-        hand_start(&hands[i], port);
-        hand_wait_and_sleep(&hands[i], port);
-    }
-    cts_port_close(port);
-    for (int i = 0; i < THREADS; i++) {
-        hand_until(&hands[i], 1);
-        CHECK_EQ(atomic_load(&hands[i].result), CPORT_EABANDONED);
-        hand_leave(&hands[i]);
-    }
+    close_with_waiters(port, hands, THREADS);
 }
 
 void s13_a_refused_close_disturbs_nobody(void)

@@ -110,18 +110,6 @@ void pinned_memory_may_go_while_it_is_used(void)
 
 /* ---- Memory of the library's own ---- */
 
-/* One allocation is refused per run, so a call that failed for memory must succeed when it is
- * repeated. */
-#define PERSIST(call)                                                                              \
-    do {                                                                                           \
-        int persist_ret = (call);                                                                  \
-        if (persist_ret == CPORT_ENOMEM) {                                                         \
-            CHECK(cts_alloc_refused());                                                            \
-            persist_ret = (call);                                                                  \
-        }                                                                                          \
-        CHECK_EQ(persist_ret, 0);                                                                  \
-    } while (0)
-
 static void use_files(cport_port *port)
 {
     enum { FILES = 70 }; /* more than come out of one piece of memory */
@@ -137,14 +125,14 @@ static void use_files(cport_port *port)
         CHECK_EQ(cport_file_open(
                      path, CPORT_FILE_READ | CPORT_FILE_WRITE | CPORT_FILE_CREATE, 0600, &fd),
             0);
-        PERSIST(cts_attach_try(port, fd, i, 0, &handles[i]));
-        PERSIST(cts_writev(handles[i], &ops[i][0], pieces, 2, i * 16, 0));
-        PERSIST(cts_sync(handles[i], &ops[i][1], 0));
+        CTS_PERSIST(cts_attach_try(port, fd, i, 0, &handles[i]));
+        CTS_PERSIST(cts_writev(handles[i], &ops[i][0], pieces, 2, i * 16, 0));
+        CTS_PERSIST(cts_sync(handles[i], &ops[i][1], 0));
     }
     for (size_t i = 0; i < FILES; i++) {
         CHECK_EQ(cts_result(port, &ops[i][0]), 16);
         CHECK_EQ(cts_result(port, &ops[i][1]), 0);
-        PERSIST(cts_read(handles[i], &ops[i][2], data[i], 16, i * 16, 0));
+        CTS_PERSIST(cts_read(handles[i], &ops[i][2], data[i], 16, i * 16, 0));
         CHECK_EQ(cts_result(port, &ops[i][2]), 16);
     }
     for (size_t i = 0; i < FILES; i++)
@@ -162,7 +150,7 @@ void every_allocation_for_files_may_fail(void)
         cts_options(&opt);
         opt.entries = 8;
         cts_alloc_fail_at(++n);
-        PERSIST(cport_port_open(&opt, &port));
+        CTS_PERSIST(cport_port_open(&opt, &port));
         checker_port_opened(port);
         use_files(port);
         cts_port_close(port);

@@ -25,39 +25,28 @@ typedef struct sweep {
     dg_msg out[SWEEP_PAIRS], back[SWEEP_PAIRS / 2];
 } sweep;
 
-/* One allocation is refused per run, so a call that failed for memory must succeed when it is repeated. */
-#define PERSIST(call)                                                                              \
-    do {                                                                                           \
-        int persist_ret = (call);                                                                  \
-        if (persist_ret == CPORT_ENOMEM) {                                                         \
-            CHECK(cts_alloc_refused());                                                            \
-            persist_ret = (call);                                                                  \
-        }                                                                                          \
-        CHECK_EQ(persist_ret, 0);                                                                  \
-    } while (0)
-
 static void sweep_open(sweep *s)
 {
     cport_port_options opt;
     cts_options(&opt);
     opt.entries = 8;
     cport_port *port = NULL;
-    PERSIST(cport_port_open(&opt, &port));
+    CTS_PERSIST(cport_port_open(&opt, &port));
     s->port = port;
     checker_port_opened(port);
-    PERSIST(cts_bufs_open(s->port, 64, 4, &s->pools[0]));
-    PERSIST(cts_bufs_open(s->port, 1000, 40, &s->pools[1]));
+    CTS_PERSIST(cts_bufs_open(s->port, 64, 4, &s->pools[0]));
+    CTS_PERSIST(cts_bufs_open(s->port, 1000, 40, &s->pools[1]));
 }
 
 static void sweep_connect(sweep *s)
 {
     cport_os_handle fd = cts_sock_listen(SWEEP_PAIRS, &s->address, &s->address_len);
-    PERSIST(cts_attach_try(s->port, fd, CTS_KEY_A, 0, &s->listener));
-    PERSIST(cts_accept(s->listener, &s->accept, CPORT_MULTISHOT));
+    CTS_PERSIST(cts_attach_try(s->port, fd, CTS_KEY_A, 0, &s->listener));
+    CTS_PERSIST(cts_accept(s->listener, &s->accept, CPORT_MULTISHOT));
     for (int i = 0; i < SWEEP_PAIRS; i++) {
         fd = cts_sock_tcp();
-        PERSIST(cts_attach_try(s->port, fd, (uintptr_t)i, 0, &s->clients[i]));
-        PERSIST(cts_connect(
+        CTS_PERSIST(cts_attach_try(s->port, fd, (uintptr_t)i, 0, &s->clients[i]));
+        CTS_PERSIST(cts_connect(
             s->clients[i], &s->connect[i], (struct sockaddr *)&s->address, s->address_len, 0));
     }
     for (int i = 0; i < SWEEP_PAIRS;) {
@@ -66,13 +55,13 @@ static void sweep_connect(sweep *s)
         if (ev.result == CPORT_ENOMEM)
             continue; /* told, and it goes on */
         CHECK(ev.result >= 0);
-        PERSIST(
+        CTS_PERSIST(
             cts_attach_try(s->port, (cport_os_handle)ev.result, (uintptr_t)i, 0, &s->servers[i]));
         i++;
     }
     for (int i = 0; i < SWEEP_PAIRS; i++) {
         CHECK_EQ(cts_result(s->port, &s->connect[i]), 0);
-        PERSIST(cts_attach_try(
+        CTS_PERSIST(cts_attach_try(
             s->port, cport_handle_fd(s->clients[i]), 0, CPORT_ATTACH_BORROWED, &s->lent[i]));
     }
 }
@@ -84,12 +73,12 @@ static void sweep_talk(sweep *s)
         cport_buf in[2] = {{.base = s->in[i], .len = 4}, {.base = s->in[i] + 4, .len = 4}};
         cport_buf out[2] = {{.base = s->in[i], .len = 3}, {.base = s->in[i], .len = 5}};
         if (i % 2)
-            PERSIST(cts_recv_pooled(s->servers[i], &s->recv[i], s->pools[1], CPORT_MULTISHOT));
+            CTS_PERSIST(cts_recv_pooled(s->servers[i], &s->recv[i], s->pools[1], CPORT_MULTISHOT));
         else
-            PERSIST(cts_recvv(s->servers[i], &s->recv[i], in, 2, CPORT_RECV_ALL));
-        PERSIST(cts_poll(s->servers[i], &s->poll[i], CPORT_POLL_IN));
-        PERSIST(cts_timer(s->port, &s->timer[i], now + i, 0));
-        PERSIST(cts_sendv(s->clients[i], &s->send[i], out, 2, 0));
+            CTS_PERSIST(cts_recvv(s->servers[i], &s->recv[i], in, 2, CPORT_RECV_ALL));
+        CTS_PERSIST(cts_poll(s->servers[i], &s->poll[i], CPORT_POLL_IN));
+        CTS_PERSIST(cts_timer(s->port, &s->timer[i], now + i, 0));
+        CTS_PERSIST(cts_sendv(s->clients[i], &s->send[i], out, 2, 0));
     }
     for (int i = 0; i < SWEEP_PAIRS; i++) {
         CHECK_EQ(cts_result(s->port, &s->send[i]), 8);
@@ -103,15 +92,15 @@ static void sweep_talk(sweep *s)
 static void sweep_datagrams(sweep *s)
 {
     cport_os_handle fd = dg_socket_raw("127.0.0.1", 0, &s->udp);
-    PERSIST(cts_attach_try(s->port, fd, CTS_KEY_A, 0, &s->udp.h));
+    CTS_PERSIST(cts_attach_try(s->port, fd, CTS_KEY_A, 0, &s->udp.h));
     for (int i = 0; i < SWEEP_PAIRS / 2; i++) {
         dg_to_receive(&s->back[i], 100);
-        PERSIST(cts_recvmsg(s->udp.h, &s->back[i].op, &s->back[i].msg, 0));
+        CTS_PERSIST(cts_recvmsg(s->udp.h, &s->back[i].op, &s->back[i].msg, 0));
     }
-    PERSIST(cts_recvmsg_pooled(s->udp.h, &s->datagrams, s->pools[1], CPORT_MULTISHOT));
+    CTS_PERSIST(cts_recvmsg_pooled(s->udp.h, &s->datagrams, s->pools[1], CPORT_MULTISHOT));
     for (int i = 0; i < SWEEP_PAIRS; i++) {
         dg_to_send(&s->out[i], &s->udp, 10, 0);
-        PERSIST(cts_sendmsg(s->udp.h, &s->out[i].op, &s->out[i].msg, 0));
+        CTS_PERSIST(cts_sendmsg(s->udp.h, &s->out[i].op, &s->out[i].msg, 0));
     }
     for (int i = 0; i < SWEEP_PAIRS; i++)
         CHECK_EQ(cts_result(s->port, &s->out[i].op), 10);
@@ -129,7 +118,7 @@ static void sweep_datagrams(sweep *s)
 static void sweep_close(sweep *s)
 {
     cport_op post = {0};
-    PERSIST(cts_post(s->port, &post, 0, 3));
+    CTS_PERSIST(cts_post(s->port, &post, 0, 3));
     CHECK_EQ(cts_result(s->port, &post), 3);
     for (int i = 0; i < SWEEP_PAIRS; i++) {
         CHECK_EQ(cport_cancel_all(s->clients[i]), 0);

@@ -4,6 +4,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A pair whose a receives into a pool of its own. */
+static cport_port *pool_pair_open(
+    cts_pair *ret_pair, cport_bufs **ret_pool, uint32_t size, uint32_t count)
+{
+    cport_port *port = cts_port_open();
+    cts_pair_open(port, ret_pair);
+    CHECK_EQ(cts_bufs_open(port, size, count, ret_pool), 0);
+    return port;
+}
+
+static void pool_pair_close(cport_port *port, cts_pair *pair, cport_bufs *pool)
+{
+    cts_pair_close(pair);
+    cts_bufs_close(pool);
+    cts_port_close(port);
+}
+
 /* The next event of op has bytes from place at of the stream; returns how many, and the buffer. */
 static size_t take(cport_port *port, cport_op *op, cport_bufs *pool, size_t at, uint32_t *ret_id)
 {
@@ -92,9 +109,7 @@ void pool_single_receives(void)
     cport_bufs *pool;
     cport_op op = {0};
     cts_pair pair;
-    cport_port *port = cts_port_open();
-    cts_pair_open(port, &pair);
-    CHECK_EQ(cts_bufs_open(port, 32, 3, &pool), 0);
+    cport_port *port = pool_pair_open(&pair, &pool, 32, 3);
     size_t at = 0;
     for (size_t len = 1; len <= 100; len += 9) {
         size_t end = at + len;
@@ -112,9 +127,7 @@ void pool_single_receives(void)
         }
         CHECK_EQ(at, end);
     }
-    cts_pair_close(&pair);
-    cts_bufs_close(pool);
-    cts_port_close(port);
+    pool_pair_close(port, &pair, pool);
 }
 
 void pool_multishot_receives(void)
@@ -122,9 +135,7 @@ void pool_multishot_receives(void)
     cport_bufs *pool;
     cport_op op = {0};
     cts_pair pair;
-    cport_port *port = cts_port_open();
-    cts_pair_open(port, &pair);
-    CHECK_EQ(cts_bufs_open(port, 50, 8, &pool), 0);
+    cport_port *port = pool_pair_open(&pair, &pool, 50, 8);
     CHECK_EQ(cts_recv_pooled(pair.a, &op, pool, CPORT_MULTISHOT), 0);
     size_t at = 0;
     for (size_t len = 1; len <= 300; len += 23) {
@@ -135,9 +146,7 @@ void pool_multishot_receives(void)
     }
     CHECK_EQ(cts_cancel(&op), 0);
     CHECK_EQ(cts_result(port, &op), CPORT_ECANCELED);
-    cts_pair_close(&pair);
-    cts_bufs_close(pool);
-    cts_port_close(port);
+    pool_pair_close(port, &pair, pool);
 }
 
 /* ---- Dry pools ---- */
@@ -149,9 +158,7 @@ void pool_that_is_dry_loses_nothing(void)
     cport_bufs *pool;
     cport_op op = {0};
     cts_pair pair;
-    cport_port *port = cts_port_open();
-    cts_pair_open(port, &pair);
-    CHECK_EQ(cts_bufs_open(port, SIZE, COUNT, &pool), 0);
+    cport_port *port = pool_pair_open(&pair, &pool, SIZE, COUNT);
     send_stream(&pair, 0, TOTAL);
     size_t at = 0;
     while (at < TOTAL) {
@@ -185,9 +192,7 @@ void pool_that_is_dry_leaves_the_data_to_others(void)
     cport_bufs *pool;
     cport_op op = {0};
     cts_pair pair;
-    cport_port *port = cts_port_open();
-    cts_pair_open(port, &pair);
-    CHECK_EQ(cts_bufs_open(port, 10, 1, &pool), 0);
+    cport_port *port = pool_pair_open(&pair, &pool, 10, 1);
     send_stream(&pair, 0, 100);
     CHECK_EQ(cts_recv_pooled(pair.a, &op, pool, 0), 0);
     size_t at = take(port, &op, pool, 0, &id);
@@ -202,9 +207,7 @@ void pool_that_is_dry_leaves_the_data_to_others(void)
     CHECK_EQ(cts_recv(pair.a, &op, data, 60, CPORT_RECV_ALL), 0);
     CHECK_EQ(cts_result(port, &op), 60);
     io_check(data, 60, at + 30);
-    cts_pair_close(&pair);
-    cts_bufs_close(pool);
-    cts_port_close(port);
+    pool_pair_close(port, &pair, pool);
 }
 
 /* A buffer is taken only when there is something to read: till then a dry pool is no reason to end. */
@@ -215,9 +218,7 @@ void pool_that_is_dry_is_no_matter_without_data(void)
         cport_bufs *pool;
         cport_op op = {0};
         cts_pair pair;
-        cport_port *port = cts_port_open();
-        cts_pair_open(port, &pair);
-        CHECK_EQ(cts_bufs_open(port, 10, 1, &pool), 0);
+        cport_port *port = pool_pair_open(&pair, &pool, 10, 1);
         send_stream(&pair, 0, 5);
         CHECK_EQ(cts_recv_pooled(pair.a, &op, pool, 0), 0);
         CHECK_EQ(take(port, &op, pool, 0, &id), 5);
@@ -237,9 +238,7 @@ void pool_that_is_dry_is_no_matter_without_data(void)
             CHECK_EQ(cts_recv_pooled(pair.a, &op, pool, 0), 0);
             CHECK_EQ(take_and_return(port, &op, pool, 5), 5);
         }
-        cts_pair_close(&pair);
-        cts_bufs_close(pool);
-        cts_port_close(port);
+        pool_pair_close(port, &pair, pool);
     }
 }
 
@@ -250,9 +249,7 @@ void pool_that_is_dry_hides_no_end(void)
         cport_bufs *pool;
         cport_op op = {0};
         cts_pair pair;
-        cport_port *port = cts_port_open();
-        cts_pair_open(port, &pair);
-        CHECK_EQ(cts_bufs_open(port, 10, 1, &pool), 0);
+        cport_port *port = pool_pair_open(&pair, &pool, 10, 1);
         send_stream(&pair, 0, 5);
         CHECK_EQ(cts_recv_pooled(pair.a, &op, pool, 0), 0);
         CHECK_EQ(take(port, &op, pool, 0, &id), 5);
@@ -265,9 +262,7 @@ void pool_that_is_dry_hides_no_end(void)
         pair.peer = CPORT_OS_HANDLE_INVALID;
         CHECK_EQ(cts_result(port, &op), reset ? CPORT_ECONNRESET : 0);
         CHECK_EQ(cts_bufs_return(pool, id), 0);
-        cts_pair_close(&pair);
-        cts_bufs_close(pool);
-        cts_port_close(port);
+        pool_pair_close(port, &pair, pool);
     }
 }
 
@@ -279,9 +274,7 @@ void pool_takes_back_only_what_is_the_callers(void)
     cport_bufs *pool;
     cport_op op = {0};
     cts_pair pair;
-    cport_port *port = cts_port_open();
-    cts_pair_open(port, &pair);
-    CHECK_EQ(cts_bufs_open(port, 10, 2, &pool), 0);
+    cport_port *port = pool_pair_open(&pair, &pool, 10, 2);
     CHECK_EQ(cport_bufs_return(NULL, 0), CPORT_EINVAL);
     for (uint32_t bad = 0; bad < 4; bad++)
         CHECK_EQ(cts_bufs_return(pool, bad), CPORT_EINVAL);
@@ -292,9 +285,7 @@ void pool_takes_back_only_what_is_the_callers(void)
     CHECK_EQ(cts_bufs_return(pool, 1 - id), CPORT_EINVAL);
     CHECK_EQ(cts_bufs_return(pool, id), 0);
     CHECK_EQ(cts_bufs_return(pool, id), CPORT_EINVAL);
-    cts_pair_close(&pair);
-    cts_bufs_close(pool);
-    cts_port_close(port);
+    pool_pair_close(port, &pair, pool);
 }
 
 typedef struct returner {
@@ -321,9 +312,7 @@ void pool_takes_buffers_back_from_other_threads(void)
     cport_op op = {0};
     cts_pair pair;
     size_t at = 0;
-    cport_port *port = cts_port_open();
-    cts_pair_open(port, &pair);
-    CHECK_EQ(cts_bufs_open(port, 10, COUNT, &pool), 0);
+    cport_port *port = pool_pair_open(&pair, &pool, 10, COUNT);
     for (int round = 0; round < ROUNDS; round++) {
         size_t end = at + 10 * COUNT;
         while (at < end) {
@@ -342,9 +331,7 @@ void pool_takes_buffers_back_from_other_threads(void)
             cts_thread_join(other);
         }
     }
-    cts_pair_close(&pair);
-    cts_bufs_close(pool);
-    cts_port_close(port);
+    pool_pair_close(port, &pair, pool);
 }
 
 /* ---- Closing ---- */
@@ -354,9 +341,7 @@ void pool_cannot_be_closed_while_receives_use_it(void)
     cport_bufs *pool;
     cport_op op[3] = {0};
     cts_pair pair;
-    cport_port *port = cts_port_open();
-    cts_pair_open(port, &pair);
-    CHECK_EQ(cts_bufs_open(port, 10, 2, &pool), 0);
+    cport_port *port = pool_pair_open(&pair, &pool, 10, 2);
     CHECK_EQ(cts_recv_pooled(pair.a, &op[0], pool, CPORT_MULTISHOT), 0);
     CHECK_EQ(cts_bufs_close_try(pool), CPORT_EBUSY);
     CHECK_EQ(cts_recv_pooled(pair.a, &op[1], pool, 0), 0);
@@ -388,9 +373,7 @@ void pool_can_be_closed_with_buffers_lent(void)
     cport_bufs *pool;
     cport_op op = {0};
     cts_pair pair;
-    cport_port *port = cts_port_open();
-    cts_pair_open(port, &pair);
-    CHECK_EQ(cts_bufs_open(port, 10, 2, &pool), 0);
+    cport_port *port = pool_pair_open(&pair, &pool, 10, 2);
     send_stream(&pair, 0, 10);
     CHECK_EQ(cts_recv_pooled(pair.a, &op, pool, 0), 0);
     take(port, &op, pool, 0, &id);

@@ -156,6 +156,16 @@ int64_t cts_alloc_live(void);       /* blocks not yet freed */
 void cts_alloc_fail_at(uint64_t n); /* refuse the n-th allocation from now, once; 0: none */
 bool cts_alloc_refused(void);       /* has it been refused? */
 const cport_allocator *cts_allocator(void);
+/* One allocation is refused per run, so a call that failed for memory must succeed when it is repeated. */
+#define CTS_PERSIST(call)                                                                          \
+    do {                                                                                           \
+        int persist_ret = (call);                                                                  \
+        if (persist_ret == CPORT_ENOMEM) {                                                         \
+            CHECK(cts_alloc_refused());                                                            \
+            persist_ret = (call);                                                                  \
+        }                                                                                          \
+        CHECK_EQ(persist_ret, 0);                                                                  \
+    } while (0)
 
 /* ---- The run of a case ---- */
 
