@@ -1,5 +1,6 @@
 #include "client.h"
 
+#include "load.h"
 #include "os.h"
 #include "transport.h"
 
@@ -54,7 +55,7 @@ int client_run(const struct client_options *options, struct client_result *ret_r
 
     if (load_open(options, ret_result, &load) != 0)
         return -1;
-    int status = transport->open(&load, &client);
+    int status = transport->open(&load.talk, &client);
     if (status == 0) {
         status = run(&load, transport, client);
         transport->close(client);

@@ -1,16 +1,17 @@
 /*
- * The load: a closed loop of echoed messages over TCP on the loopback interface, in the calling thread.
+ * The load: a closed loop of messages and their answers over TCP on the loopback interface, in the calling thread.
  *
  * Ownership: options and result are the caller's; nothing outlives the call.
  * Threading: one thread; pin it first.
  *
- * Each connection keeps `depth` messages outstanding: an echoed message is at once followed by the next. A message's
+ * Each connection keeps `depth` messages outstanding: an answered message is at once followed by the next. A message's
  * latency runs from the moment it is handed to the socket to the moment its last byte has been read back, so in a closed loop a
  * slow server slows the asking too: the quantiles compare servers under one load, they do not predict an open one.
  */
 #ifndef BENCH_CLIENT_H
 #define BENCH_CLIENT_H
 
+#include "dialogue.h"
 #include "hist.h"
 
 #include <stdbool.h>
@@ -21,6 +22,7 @@ struct transport;
 
 struct client_options {
     const struct transport *transport;
+    const struct dialogue *dialogue; /* NULL: an echo of message_bytes */
     uint16_t port;
     unsigned connections;
     unsigned depth;
@@ -48,7 +50,7 @@ const struct transport *client_transport(const char *name);
 /* The same for the report, with what it runs on. */
 void client_describe(const struct transport *transport, char *ret_text, size_t size);
 
-/* Returns 0 when every message sent came back; -1, after a message on standard error, otherwise. Blocks. */
+/* Returns 0 when every message sent was answered; -1, after a message on standard error, otherwise. Blocks. */
 int client_run(const struct client_options *options, struct client_result *ret_result);
 
 #endif

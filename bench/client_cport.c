@@ -11,12 +11,12 @@
 #include <string.h>
 
 #define EVENTS_MAX     256
-#define INBOX_MAX      ((size_t)64 * 1024)
-#define SILENCE_MAX_NS (LOAD_SILENCE_MAX_MS * INT64_C(1000000))
+#define INBOX_MAX      ((size_t)256 * 1024)
+#define SILENCE_MAX_NS (TRANSPORT_SILENCE_MAX_MS * INT64_C(1000000))
 
 struct connection {
     cport_handle *handle; /* NULL before it is attached and after its close event */
-    struct stream *stream;
+    unsigned number;
     unsigned char *inbox;
     bool is_sending;
     cport_op recv_op;
@@ -25,7 +25,7 @@ struct connection {
 };
 
 struct client {
-    struct load *load;
+    struct talk *talk;
     cport_port *port;
     struct connection *connections;
     unsigned char *inboxes;
@@ -45,12 +45,12 @@ static int connection_receive(struct client *c, struct connection *x)
     return error < 0 ? fail("receive", error) : 0;
 }
 
-static int connection_sent(struct connection *x, int64_t result)
+static int connection_sent(struct client *c, struct connection *x, int64_t result)
 {
     x->is_sending = false;
     if (result < 0)
         return fail("send", result);
-    stream_sent(x->stream, (size_t)result);
+    c->talk->kind->sent(c->talk, x->number, (size_t)result);
     return 0;
 }
 
@@ -58,10 +58,10 @@ static int connection_flush(struct client *c, struct connection *x)
 {
     const unsigned char *data;
     size_t bytes;
-    while (!x->is_sending && (bytes = stream_piece(c->load, x->stream, &data)) > 0) {
+    while (!x->is_sending && (bytes = c->talk->kind->piece(c->talk, x->number, &data)) > 0) {
         int done = cport_send(x->handle, &x->send_op, data, bytes, CPORT_INLINE_OK);
         x->is_sending = done == 0;
-        if (done != 0 && connection_sent(x, done < 0 ? done : cport_op_result(&x->send_op)) != 0)
+        if (done != 0 && connection_sent(c, x, done < 0 ? done : cport_op_result(&x->send_op)) != 0)
             return -1;
     }
     return 0;
@@ -75,7 +75,7 @@ static int connection_received(struct client *c, struct connection *x, int64_t r
         fprintf(stderr, "client: the server closed a connection\n");
         return -1;
     }
-    if (stream_received(c->load, x->stream, x->inbox, (size_t)result, sys_now_ns()) != 0 ||
+    if (c->talk->kind->received(c->talk, x->number, x->inbox, (size_t)result, sys_now_ns()) != 0 ||
         connection_flush(c, x) != 0)
         return -1;
     return connection_receive(c, x);
@@ -87,7 +87,7 @@ static int wait_events(struct client *c, cport_event *ret_events, unsigned max)
     if (count < 0)
         return fail("wait", count);
     if (count == 0) {
-        fprintf(stderr, "client: no answer for %d s\n", LOAD_SILENCE_MAX_MS / 1000);
+        fprintf(stderr, "client: no answer for %d s\n", TRANSPORT_SILENCE_MAX_MS / 1000);
         return -1;
     }
     return count;
@@ -104,7 +104,7 @@ static int client_turn(void *client, int64_t *ret_now_ns)
         if (events[i].op == &x->recv_op)
             status = connection_received(c, x, events[i].result);
         else
-            status = connection_sent(x, events[i].result) != 0 ? -1 : connection_flush(c, x);
+            status = connection_sent(c, x, events[i].result) != 0 ? -1 : connection_flush(c, x);
         if (status != 0)
             return -1;
     }
@@ -136,8 +136,8 @@ static int connection_open(struct client *c, struct connection *x,
     error = cport_connect(x->handle, &x->send_op, (const struct sockaddr *)address, length, 0);
     if (error < 0)
         return fail("connect", error);
-    /* One after the other: no listener's backlog is too short for that, and no other event can come meanwhile, since a
-     * server that only echoes has nothing to say yet. */
+    /* One after the other: no listener's backlog is too short for that, and no other event can come meanwhile, since nothing
+     * is received yet. */
     if (wait_events(c, &event, 1) != 1)
         return -1;
     return event.result < 0 ? fail("connect", event.result) : 0;
@@ -145,10 +145,10 @@ static int connection_open(struct client *c, struct connection *x,
 
 static int connections_open(struct client *c)
 {
-    unsigned count = c->load->options->connections;
+    unsigned count = c->talk->connections;
     struct sockaddr_storage address;
     cport_socklen length;
-    int error = cport_address("127.0.0.1", c->load->options->port, &address, &length);
+    int error = cport_address("127.0.0.1", c->talk->port, &address, &length);
     if (error < 0)
         return fail("address", error);
     for (unsigned i = 0; i < count; i++) {
@@ -166,7 +166,7 @@ static int connections_open(struct client *c)
 static int connections_close(struct client *c)
 {
     unsigned open = 0;
-    for (unsigned i = 0; i < c->load->options->connections; i++) {
+    for (unsigned i = 0; i < c->talk->connections; i++) {
         struct connection *x = &c->connections[i];
         if (x->handle != NULL && cport_close(x->handle, &x->close_op, 0) == 0)
             open++;
@@ -212,10 +212,9 @@ static const char *client_engine(void)
     return info.backend_name;
 }
 
-static int client_open(struct load *load, void **ret_client)
+static int client_open(struct talk *talk, void **ret_client)
 {
-    unsigned count = load->options->connections;
-    size_t most = load->options->depth * load->options->message_bytes; /* that can come at once */
+    unsigned count = talk->connections;
     struct client *c = calloc(1, sizeof *c);
 
     if (c == NULL)
@@ -225,8 +224,8 @@ static int client_open(struct load *load, void **ret_client)
         free(c);
         return fail("port", error);
     }
-    c->load = load;
-    c->inbox_bytes = most < INBOX_MAX ? most : INBOX_MAX;
+    c->talk = talk;
+    c->inbox_bytes = talk->inbox_bytes < INBOX_MAX ? talk->inbox_bytes : INBOX_MAX;
     c->connections = calloc(count, sizeof *c->connections);
     c->inboxes = malloc(count * c->inbox_bytes);
     if (c->connections == NULL || c->inboxes == NULL) {
@@ -234,7 +233,7 @@ static int client_open(struct load *load, void **ret_client)
         goto close_client;
     }
     for (unsigned i = 0; i < count; i++) {
-        c->connections[i].stream = &load->streams[i];
+        c->connections[i].number = i;
         c->connections[i].inbox = c->inboxes + i * c->inbox_bytes;
     }
     if (connections_open(c) != 0)

@@ -17,11 +17,11 @@
 
 struct connection {
     int fd;
-    struct stream *stream;
+    unsigned number;
 };
 
 struct client {
-    struct load *load;
+    struct talk *talk;
     struct connection *connections;
     unsigned char *inbox;
     int epoll;
@@ -37,11 +37,11 @@ static int connection_flush(struct client *c, struct connection *x)
 {
     const unsigned char *data;
     size_t bytes;
-    while ((bytes = stream_piece(c->load, x->stream, &data)) > 0) {
+    while ((bytes = c->talk->kind->piece(c->talk, x->number, &data)) > 0) {
         ssize_t sent = send(x->fd, data, bytes, MSG_NOSIGNAL);
         if (sent < 0)
             return errno == EAGAIN ? 0 : fail("send"); /* EPOLLOUT brings us back */
-        stream_sent(x->stream, (size_t)sent);
+        c->talk->kind->sent(c->talk, x->number, (size_t)sent);
     }
     return 0;
 }
@@ -59,7 +59,7 @@ static int connection_receive(struct client *c, struct connection *x, int64_t *r
             return -1;
         }
         *ret_now_ns = sys_now_ns();
-        if (stream_received(c->load, x->stream, c->inbox, (size_t)got, *ret_now_ns) != 0 ||
+        if (c->talk->kind->received(c->talk, x->number, c->inbox, (size_t)got, *ret_now_ns) != 0 ||
             connection_flush(c, x) != 0)
             return -1;
         if (got < READ_BYTES)
@@ -82,11 +82,11 @@ static int client_turn(void *client, int64_t *ret_now_ns)
 {
     struct client *c = client;
     struct epoll_event events[EVENTS_MAX];
-    int count = epoll_wait(c->epoll, events, EVENTS_MAX, LOAD_SILENCE_MAX_MS);
+    int count = epoll_wait(c->epoll, events, EVENTS_MAX, TRANSPORT_SILENCE_MAX_MS);
     if (count < 0 && errno != EINTR)
         return fail("epoll_wait");
     if (count == 0) {
-        fprintf(stderr, "client: no answer for %d s\n", LOAD_SILENCE_MAX_MS / 1000);
+        fprintf(stderr, "client: no answer for %d s\n", TRANSPORT_SILENCE_MAX_MS / 1000);
         return -1;
     }
     *ret_now_ns = sys_now_ns();
@@ -106,7 +106,7 @@ static int client_flush(void *client, unsigned connection)
 static int connection_open(struct client *c, struct connection *x)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
-        .sin_port = htons(c->load->options->port),
+        .sin_port = htons(c->talk->port),
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = x};
     int one = 1;
@@ -129,7 +129,7 @@ static int connection_open(struct client *c, struct connection *x)
 static void client_close(void *client)
 {
     struct client *c = client;
-    for (unsigned i = 0; i < c->load->options->connections; i++) {
+    for (unsigned i = 0; i < c->talk->connections; i++) {
         if (c->connections != NULL && c->connections[i].fd >= 0)
             close(c->connections[i].fd);
     }
@@ -140,18 +140,18 @@ static void client_close(void *client)
     free(c);
 }
 
-static int client_open(struct load *load, void **ret_client)
+static int client_open(struct talk *talk, void **ret_client)
 {
-    unsigned count = load->options->connections;
+    unsigned count = talk->connections;
     struct client *c = calloc(1, sizeof *c);
     if (c == NULL)
         return fail("start");
-    c->load = load;
+    c->talk = talk;
     c->connections = calloc(count, sizeof *c->connections);
     c->inbox = malloc(READ_BYTES);
     c->epoll = epoll_create1(EPOLL_CLOEXEC);
     for (unsigned i = 0; c->connections != NULL && i < count; i++)
-        c->connections[i] = (struct connection){.fd = -1, .stream = &load->streams[i]};
+        c->connections[i] = (struct connection){.fd = -1, .number = i};
     if (c->connections == NULL || c->inbox == NULL || c->epoll < 0) {
         fail("start");
         goto close_client;

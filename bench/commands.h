@@ -7,6 +7,7 @@ int command_churn(int argc, char **argv);
 int command_compare(int argc, char **argv);
 int command_echo(int argc, char **argv);
 int command_file(int argc, char **argv);
+int command_framed(int argc, char **argv);
 int command_idle(int argc, char **argv);
 int command_instructions(int argc, char **argv);
 int command_post(int argc, char **argv);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+static int command_help(int argc, char **argv);
+
 static int command_peers(int argc, char **argv)
 {
     (void)argc;
@@ -14,55 +16,62 @@ static int command_peers(int argc, char **argv)
     return 0;
 }
 
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *arguments;
+    const char *what;
+    bool has_own_help;
+} commands[] = {
+    {"echo", command_echo, "[options]", "closed-loop echo: rates, latencies, CPU time", false},
+    {"blocked", command_blocked, "[options]",
+        "the same with handlers that block, or compute, now and then", false},
+    {"framed", command_framed, "[options]", "frames and their answers, beside other servers",
+        false},
+    {"file", command_file, "[options]", "reads of a file at random", true},
+    {"sendfile", command_sendfile, "[options]", "downloads of a file", false},
+    {"instructions", command_instructions, "[options]",
+        "user-space instructions per echo, under callgrind", false},
+    {"churn", command_churn, "[options]", "connections that come, say one thing and go", false},
+    {"idle", command_idle, "[options]", "memory of connections that stay", false},
+    {"timer", command_timer, "[options]", "arming, cancelling and moving timers", false},
+    {"post", command_post, "[options]", "packets from thread to thread", false},
+    {"udp", command_udp, "[options]", "datagrams between two sockets of one thread", false},
+    {"compare", command_compare, "FILE...", "one table from the JSON of several runs", true},
+    {"peers", command_peers, "", "the servers of the echo that can be measured", true},
+    {"help", command_help, "", "this text; after a command, --help", true},
+};
+
+#define COMMANDS (sizeof commands / sizeof *commands)
+
 static int command_help(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    printf("cport-bench echo [options]          closed-loop echo: rates, latencies, CPU time\n"
-           "cport-bench blocked [options]       the same with handlers that block, or compute, now "
-           "and then\n"
-           "cport-bench file [options]          reads of a file at random: see its --help\n"
-           "cport-bench sendfile [options]      downloads of a file\n"
-           "cport-bench instructions [options]  user-space instructions per echo, under callgrind\n"
-           "cport-bench churn [options]         connections that come, say one thing and go\n"
-           "cport-bench idle [options]          memory of connections that stay\n"
-           "cport-bench timer [options]         arming, cancelling and moving timers\n"
-           "cport-bench post [options]          packets from thread to thread\n"
-           "cport-bench udp [options]          datagrams between two sockets of one thread\n"
-           "cport-bench compare FILE...         one table from the JSON of several runs\n"
-           "cport-bench peers                   the servers that can be measured\n\n%s",
-        options_help);
+    for (const struct command *c = commands; c < commands + COMMANDS; c++)
+        printf("cport-bench %-12s %-11s %s\n", c->name, c->arguments, c->what);
+    printf("\n%s", options_help);
     return 0;
 }
 
-static const struct {
-    const char *name;
-    int (*run)(int argc, char **argv);
-} commands[] = {
-    {"echo", command_echo},
-    {"blocked", command_blocked},
-    {"file", command_file},
-    {"sendfile", command_sendfile},
-    {"instructions", command_instructions},
-    {"churn", command_churn},
-    {"idle", command_idle},
-    {"timer", command_timer},
-    {"post", command_post},
-    {"udp", command_udp},
-    {"compare", command_compare},
-    {"peers", command_peers},
-    {"help", command_help},
-    {"--help", command_help},
-};
+static int run(const struct command *command, int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--help") == 0 && !command->has_own_help) {
+        printf("cport-bench %s %s: %s\n%s", command->name, command->arguments, command->what,
+            options_help);
+        return 0;
+    }
+    return command->run(argc, argv);
+}
 
 int main(int argc, char **argv)
 {
-    for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++) {
-        if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "--help") == 0)
+        return command_help(argc, argv);
+    for (const struct command *c = commands; argc > 1 && c < commands + COMMANDS; c++) {
+        if (strcmp(argv[1], c->name) == 0)
+            return run(c, argc - 1, argv + 1);
     }
-    fprintf(stderr,
-        "usage: cport-bench "
-        "echo|blocked|file|sendfile|instructions|churn|idle|timer|post|compare|peers|help ...\n");
+    fprintf(stderr, "usage: cport-bench COMMAND ...; `cport-bench help` names the commands\n");
     return 2;
 }

@@ -20,7 +20,7 @@ const char options_help[] =
     "  --foreign-max X     repeat a round in which other work took more than X of a core\n"
     "  --verify            compare the echoed bytes\n"
     "  --json FILE         write everything measured\n"
-    "  --quick             one short round of a few workloads; later options refine it\n";
+    "  --quick             one short round of few workloads; later options refine it\n";
 
 enum option_id {
     OPTION_PEER,
@@ -163,6 +163,8 @@ static void be_quick(struct options *o)
     o->rounds = 1;
     o->seconds = 0.3;
     o->warmup_seconds = 0.1;
+    if (o->keeps_workloads)
+        return;
     o->connections = (struct options_list){1, {32}};
     o->message_bytes = (struct options_list){1, {64}};
     o->depths = (struct options_list){2, {1, 16}};

@@ -22,7 +22,8 @@ struct options {
     const struct transport *transport; /* of the client */
     struct options_list connections;
     struct options_list message_bytes;
-    unsigned bytes_max; /* of them; 0: 16 MiB */
+    unsigned bytes_max;   /* of them; 0: 16 MiB */
+    bool keeps_workloads; /* --quick shortens the rounds and leaves the rest as it is */
     struct options_list depths;
     unsigned rounds;
     double seconds;

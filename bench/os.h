@@ -57,6 +57,8 @@ int sys_process_memory(const struct sys_process *p, int64_t *ret_bytes);
 void sys_files_raise(void);
 /* Waits until the process ends by itself; 0 when it did so without a fault. One that takes 30 s is killed. */
 int sys_process_wait(struct sys_process *p);
+/* Asks it to end and waits in the same way; on Windows, which has no such request, ends it. */
+int sys_process_stop(struct sys_process *p);
 void sys_process_kill(struct sys_process *p);
 
 /* Time these cores have spent busy with anything at all, stolen time included, in steps of 10 to 16 ms. */

@@ -279,6 +279,12 @@ int sys_process_wait(struct sys_process *p)
     return status == 0 ? 0 : -1;
 }
 
+int sys_process_stop(struct sys_process *p)
+{
+    kill((pid_t)p->id, SIGINT); /* nats-server calls an end by SIGTERM a fault */
+    return sys_process_wait(p);
+}
+
 void sys_process_kill(struct sys_process *p)
 {
     kill((pid_t)p->id, SIGKILL);

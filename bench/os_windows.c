@@ -385,6 +385,12 @@ void sys_process_kill(struct sys_process *p)
     process_forget(p);
 }
 
+int sys_process_stop(struct sys_process *p)
+{
+    sys_process_kill(p);
+    return 0;
+}
+
 int sys_cores_busy_ns(int core_a, int core_b, int64_t *ret_ns)
 {
     typedef LONG(WINAPI * query_fn)(int what, void *data, ULONG bytes, ULONG *ret_bytes);

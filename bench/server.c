@@ -1,5 +1,7 @@
 #include "server.h"
 
+#include "service.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +59,9 @@ const struct peer *peer_find(const struct peer *table, const char *name)
 bool peer_is_built(const struct peer *peer)
 {
     char path[PATH_BYTES];
+    const struct service *service = service_find(peer->program);
+    if (service != NULL)
+        return service->is_there(service, peer->argument);
     return peer_path(peer, path, sizeof path) == 0 && sys_can_run(path);
 }
 
@@ -83,7 +88,11 @@ int server_start(const struct peer *peer, const char *const *prefix, const char 
     const char *arguments[ARGUMENTS_MAX + 4];
     char path[PATH_BYTES], line[512];
     struct server s = {.port = 0};
+    const struct service *service = service_find(peer->program);
     int count = 0;
+
+    if (service != NULL)
+        return service->start(service, peer->argument, handlers, core, ret_server);
 
     for (; prefix != NULL && prefix[count] != NULL && count < ARGUMENTS_MAX; count++)
         arguments[count] = prefix[count];
@@ -108,12 +117,15 @@ int server_start(const struct peer *peer, const char *const *prefix, const char 
 
 int server_wait(struct server *s)
 {
-    return sys_process_wait(&s->process);
+    return s->is_service ? service_stop(s) : sys_process_wait(&s->process);
 }
 
 void server_kill(struct server *s)
 {
-    sys_process_kill(&s->process);
+    if (s->is_service)
+        service_kill(s);
+    else
+        sys_process_kill(&s->process);
 }
 
 bool peer_can_start(const struct peer *peer)

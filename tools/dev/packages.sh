@@ -6,6 +6,8 @@ packages_build=(cmake ninja-build pkg-config gcc g++ libc6-dev liburing-dev libc
 packages_clang=(clang libclang-rt-dev)
 packages_check=(clang clang-format clang-tidy cppcheck shellcheck)
 packages_bench=(libuv1-dev libboost-dev libevent-dev libev-dev valgrind)
+# The benchmark starts these itself, where and when it wants them.
+packages_servers=(redis-server nats-server mosquitto nginx-light)
 
 package_installed()
 {
@@ -37,6 +39,40 @@ packages_install()
         echo "Could not install: $*" >&2
         return 1
     fi
+}
+
+# packages_quiet_servers ROOT...: servers that are about to be installed are not to run, neither now nor after the next start of
+# the machine. ROOT: nothing, or how to become root. Prints the file that must go when they are there, if any.
+packages_quiet_servers()
+{
+    local unit policy=/usr/sbin/policy-rc.d
+    if command -v systemctl >/dev/null; then
+        for unit in redis-server nats-server mosquitto nginx; do
+            "$@" systemctl mask --quiet "$unit.service" >&2 || true # there is no systemd to be told
+        done
+    fi
+    # The interface of invoke-rc.d and deb-systemd-invoke to say that nothing is to be started: status 101.
+    if [[ ! -e $policy ]] && printf '#!/bin/sh\nexit 101\n' | "$@" tee "$policy" >/dev/null; then
+        "$@" chmod 755 "$policy"
+        echo "$policy"
+    fi
+}
+
+# packages_need_servers: those of packages_servers that are missing. Who has one already keeps it as it is.
+packages_need_servers()
+{
+    local missing=() package policy status=0
+    local -a as_root=()
+    command -v dpkg-query >/dev/null || return 0
+    for package in "${packages_servers[@]}"; do
+        package_installed "$package" || missing+=("$package")
+    done
+    ((${#missing[@]})) || return 0
+    ((EUID == 0)) || as_root=(sudo)
+    policy=$(packages_quiet_servers "${as_root[@]}")
+    packages_install "${missing[@]}" || status=$?
+    [[ -z $policy ]] || "${as_root[@]}" rm -f "$policy"
+    return "$status"
 }
 
 packages_need()

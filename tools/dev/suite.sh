@@ -20,6 +20,9 @@ suite_packages()
         esac
     done
     packages_need "${!wanted[@]}"
+    if [[ " $* " == *' bench '* ]]; then
+        packages_need_servers
+    fi
 }
 
 # labels_test PRESET LABEL...: runs the tests of each label; all of them, even after a failure. without: a pattern of labels whose
