@@ -6,6 +6,7 @@ int command_blocked(int argc, char **argv);
 int command_churn(int argc, char **argv);
 int command_compare(int argc, char **argv);
 int command_echo(int argc, char **argv);
+int command_fanout(int argc, char **argv);
 int command_file(int argc, char **argv);
 int command_framed(int argc, char **argv);
 int command_idle(int argc, char **argv);

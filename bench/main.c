@@ -28,6 +28,8 @@ static const struct command {
         "the same with handlers that block, or compute, now and then", false},
     {"framed", command_framed, "[options]", "frames and their answers, beside other servers",
         false},
+    {"fanout", command_fanout, "[options]", "pushes to many receivers, beside other servers",
+        false},
     {"file", command_file, "[options]", "reads of a file at random", true},
     {"sendfile", command_sendfile, "[options]", "downloads of a file", false},
     {"instructions", command_instructions, "[options]",
