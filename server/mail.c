@@ -85,11 +85,32 @@ void mail_put(struct mailbox *box, struct parcel *parcel)
         parcel->open(parcel, NULL);
 }
 
-void mail_read(struct mailbox *box, void *worker)
+/* The parcels at the front, in all bytes_max at most, but one in any case. Called with the lock. */
+static struct parcel *take_some(struct mailbox *box, size_t bytes_max)
+{
+    struct parcel *first = box->first, **end = &box->first;
+    size_t bytes = 0;
+    while (*end && (bytes == 0 || bytes + (*end)->bytes <= bytes_max)) {
+        bytes += (*end)->bytes;
+        end = &(*end)->next;
+    }
+    if (first) {
+        box->first = *end;
+        *end = NULL;
+    }
+    if (!box->first)
+        box->last = &box->first;
+    atomic_fetch_sub_explicit(&box->bytes, bytes, memory_order_relaxed);
+    return first;
+}
+
+void mail_read(struct mailbox *box, void *worker, size_t bytes_max)
 {
     sys_lock_take(box->lock);
-    box->posted = false;
-    struct parcel *all = take_all(box);
+    struct parcel *some = take_some(box, bytes_max);
+    box->posted = box->port && box->first;
+    if (box->posted)
+        post(box);
     sys_lock_give(box->lock);
-    open_all(all, worker);
+    open_all(some, worker);
 }

@@ -41,7 +41,9 @@ void mailbox_open(struct mailbox *box, cport_port *port, void *user);
 void mailbox_close(struct mailbox *box);
 
 void mail_put(struct mailbox *box, struct parcel *parcel);
-void mail_read(struct mailbox *box, void *worker); /* at the event of op */
+/* At the event of op: opens the parcels at the front, in all bytes_max at most, but one in any case. For what is left the op has
+ * another event. */
+void mail_read(struct mailbox *box, void *worker, size_t bytes_max);
 
 static inline size_t mail_waiting(struct mailbox *box)
 {

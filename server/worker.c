@@ -14,6 +14,10 @@
 #define RECV_BUFFER_BYTES BUFFER_BLOCK_BYTES
 #define RECV_BUFFERS      256u
 
+/* Pushes handed out before the next sends. A worker that the system has kept waiting finds many of them, and a subscriber that
+ * reads as fast as anybody could must not look slow because it had no chance to take the first before the last came. */
+#define MAIL_BYTES_MAX    ((size_t)64 << 10)
+
 static void on_quiet(struct worker *worker, const cport_event *event);
 static void on_drain(struct worker *worker, const cport_event *event);
 static void on_drain_timeout(struct worker *worker, const cport_event *event);
@@ -161,7 +165,7 @@ static void on_drain_timeout(struct worker *worker, const cport_event *event)
 static void on_mail(struct worker *worker, const cport_event *event)
 {
     (void)event;
-    mail_read(worker->mail, worker);
+    mail_read(worker->mail, worker, MAIL_BYTES_MAX);
     conn_flush(worker);
 }
 

@@ -176,7 +176,7 @@ static inline void session_feed(struct session *session, const uint8_t *data, si
             return;
         }
         session->closed = step == PROTO_END || step == PROTO_CLOSE || step == PROTO_NO_MEMORY;
-        mail_read(&session->world->box, session);
+        mail_read(&session->world->box, session, SIZE_MAX);
     }
 }
 
