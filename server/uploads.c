@@ -51,12 +51,13 @@ bool uploads_take(struct uploads *uploads, struct shared *shared, struct upload_
 
 void uploads_give(struct uploads *uploads, struct upload_claim *claim)
 {
-    if (!claim->link)
-        return;
+    /* The link belongs to the list, whose other claims come and go: even whether there is one is looked at under the lock. */
     sys_lock_take(uploads->lock);
-    *claim->link = claim->next;
-    if (claim->next)
-        claim->next->link = claim->link;
-    claim->link = NULL;
+    if (claim->link) {
+        *claim->link = claim->next;
+        if (claim->next)
+            claim->next->link = claim->link;
+        claim->link = NULL;
+    }
     sys_lock_give(uploads->lock);
 }
