@@ -91,6 +91,11 @@ void child_kill(struct child *child)
     kill(child->pid, SIGKILL);
 }
 
+long child_id(const struct child *child)
+{
+    return (long)child->pid;
+}
+
 int child_wait(struct child *child, char *errors, size_t size)
 {
     int status;

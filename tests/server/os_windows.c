@@ -129,6 +129,11 @@ void child_kill(struct child *child)
     TerminateProcess(child->process, KILLED);
 }
 
+long child_id(const struct child *child)
+{
+    return (long)child->id;
+}
+
 int child_wait(struct child *child, char *errors, size_t size)
 {
     DWORD status = KILLED, len = 0;

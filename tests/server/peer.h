@@ -28,6 +28,7 @@ void child_stop(struct child *child);
 bool child_reload(struct child *child); /* SIGHUP; false: this system has no such request */
 bool child_reopen(struct child *child); /* SIGUSR1; the same */
 void child_kill(struct child *child);
+long child_id(const struct child *child); /* the process, as the system numbers it */
 
 /* Waits for its end. Returns its exit status, or -1 if it was killed. What it wrote to standard error is then in
  * errors, cut at size. Frees the child. */

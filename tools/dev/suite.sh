@@ -5,7 +5,7 @@ suite_all=(check release shared engines debug asan tsan clang fuzz bench wine)
 suite_fast=(release)
 
 # Every test bears one of these labels; stage_tests runs and counts them one by one.
-suite_labels=(unit cts example server install docs)
+suite_labels=(unit cts example server soak install docs)
 
 suite_packages()
 {
@@ -96,7 +96,7 @@ stage_asan()
     export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
     export UBSAN_OPTIONS=print_stacktrace=1
     preset_build asan
-    labels_test asan unit cts example server
+    labels_test asan unit cts example server soak
 }
 
 stage_tsan()
@@ -110,7 +110,7 @@ stage_tsan()
     if setarch "$(uname -m)" -R true 2>/dev/null; then
         fixed=(setarch "$(uname -m)" -R)
     fi
-    "${fixed[@]}" bash -c ". tools/dev/suite.sh; jobs=$jobs; stage=$stage; without='$without'; labels_test tsan unit cts server"
+    "${fixed[@]}" bash -c ". tools/dev/suite.sh; jobs=$jobs; stage=$stage; without='$without'; labels_test tsan unit cts server soak"
 }
 
 stage_clang()
