@@ -90,9 +90,11 @@ static bool send_took(struct op *op, const struct ending *e)
     if (e->code < 0) {
         send_fail(op, *e);
     } else if (op->transferred < op->io.len) {
-        if (e->bytes && !(op->bits & OP_CANCELLED))
+        /* Even if nothing went out: Wine ends a send that waits for room with success, and what it has sent by then, as soon as
+         * it sees that the peer has ended its side. */
+        if (!(op->bits & OP_CANCELLED))
             return false;
-        op->result = op->bits & OP_CANCELLED ? CPORT_ECANCELED : CPORT_EIO;
+        op->result = CPORT_ECANCELED;
     }
     return true;
 }

@@ -140,8 +140,15 @@ int transmit_start(struct op *op)
     return run(op);
 }
 
+/* Nothing was sent, and nothing has failed: Wine ends what waits for room when it sees that the peer has ended its side. */
+static bool is_interrupted(const struct op *op, const struct ending *e)
+{
+    return e->code == 0 && e->bytes == 0 && !(op->bits & OP_CANCELLED);
+}
+
 void transmit_ended(struct op *op, struct harvest *out)
 {
-    if (took(op, ending_of_packet(overlapped_of(op))) || run(op) == START_DONE)
+    const struct ending e = ending_of_packet(overlapped_of(op));
+    if ((!is_interrupted(op, &e) && took(op, e)) || run(op) == START_DONE)
         handle_op_final(op, op->result, out);
 }

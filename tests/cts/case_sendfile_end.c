@@ -113,6 +113,31 @@ void s45_a_reset_in_the_middle_of_a_file_tells_its_bytes(void)
     end(port, &p);
 }
 
+/* It has ended its own direction alone, while a send waits for room. */
+void s45_a_peer_that_has_ended_its_side_gets_the_whole_file(void)
+{
+    static passage p;
+    char byte;
+    cport_op recv[2] = {0}, behind = {0};
+    cport_port *port = cts_port_open();
+    begin(port, &p, IO_MUCH / 4, 0);
+    CHECK_EQ(cts_sendfile(p.pair.a, &behind, p.f.h, 0, 1, NULL, 0), 0);
+    CHECK_EQ(cts_recv(p.pair.a, &recv[0], &byte, 1, 0), 0);
+    cts_sock_shutdown_send(p.pair.peer);
+    CHECK_EQ(cts_result(port, &recv[0]), 0);
+    io_until_readable(port, p.pair.a);
+    CHECK_EQ(cts_recv(p.pair.a, &recv[1], &byte, 1, 0), 0);
+    CHECK_EQ(cts_result(port, &recv[1]), 0);
+    io_check_still_pending(port, &p.op);
+    CHECK_EQ(end_of(port, &p, IO_MUCH).result, IO_MUCH);
+    CHECK_EQ(cts_result(port, &behind), 1);
+    io_peer_join(&p.reader);
+    CHECK_EQ(p.reader.at, IO_MUCH);
+    cts_sock_recv_all(p.pair.peer, &byte, 1);
+    io_check(&byte, 1, 0);
+    end(port, &p);
+}
+
 /* The rest of the stream follows from exactly there. */
 void s27_a_cancelled_sendfile_tells_exactly_its_bytes(void)
 {

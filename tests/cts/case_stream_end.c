@@ -283,6 +283,58 @@ void s36_each_direction_closes_for_itself(void)
     free(data);
 }
 
+static void drop(cport_os_handle s, size_t bytes)
+{
+    char scrap[4096];
+    for (size_t n; bytes > 0; bytes -= n) {
+        n = bytes < sizeof scrap ? bytes : sizeof scrap;
+        cts_sock_recv_all(s, scrap, n);
+    }
+}
+
+/* What the peer ends is its own direction: a send that waits for room, none of whose bytes may have gone out, goes on when the peer
+ * reads on, and so do those behind it. */
+static void send_to_one_that_has_ended(bool full)
+{
+    enum { PIECES = 3, LEN = IO_MUCH / 4 };
+    unsigned char *data = io_stream(2 * LEN), byte;
+    const cport_buf bufs[PIECES] = {{.base = data + LEN, .len = 1},
+        {.base = data + LEN + 1, .len = LEN / 2},
+        {.base = data + LEN + 1 + LEN / 2, .len = LEN - 1 - LEN / 2}};
+    cport_op plain = {0}, vectored = {0}, recv = {0};
+    io_peer reader;
+    cts_pair pair;
+    cport_port *port = cts_port_open();
+    io_pair_open_narrow(port, &pair);
+    size_t before = full ? cts_fill_socket(cport_handle_fd(pair.a)) : 0;
+    CHECK_EQ(cts_recv(pair.a, &recv, &byte, 1, 0), 0);
+    CHECK_EQ(cts_send(pair.a, &plain, data, LEN, 0), 0);
+    CHECK_EQ(cts_sendv(pair.a, &vectored, bufs, PIECES, 0), 0);
+    io_check_still_pending(port, &plain);
+    cts_sock_shutdown_send(pair.peer);
+    CHECK_EQ(cts_result(port, &recv), 0);
+    io_until_readable(port, pair.a);
+    CHECK_EQ(receive_one(&pair), 0);
+    io_check_still_pending(port, &plain);
+    drop(pair.peer, before);
+    io_peer_read(&reader, pair.peer, 2 * LEN + 1);
+    CHECK_EQ(cts_result(port, &plain), LEN);
+    CHECK_EQ(cts_result(port, &vectored), LEN);
+    CHECK_EQ(shut(port, pair.a, CPORT_SHUT_SEND), 0);
+    io_peer_join(&reader);
+    CHECK_EQ(reader.at, 2 * LEN);
+    CHECK_EQ(reader.end, 0);
+    cts_pair_close(&pair);
+    cts_port_close(port);
+    free(data);
+}
+
+void s36_a_peer_that_has_ended_its_side_gets_all_that_is_sent(void)
+{
+    send_to_one_that_has_ended(false);
+    send_to_one_that_has_ended(true);
+}
+
 void s36_shutdown_of_receiving_ends_receives(void)
 {
     char data[4];

@@ -172,11 +172,6 @@ void net_small_buffers(cport_os_handle fd)
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
-bool net_half_close_holds(void)
-{
-    return true;
-}
-
 void net_shutdown_send(cport_os_handle fd)
 {
     shutdown(fd, SHUT_WR);

@@ -222,11 +222,6 @@ void net_small_buffers(cport_os_handle fd)
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, (const char *)&bytes, sizeof(bytes));
 }
 
-bool net_half_close_holds(void)
-{
-    return !GetProcAddress(GetModuleHandleA("ntdll.dll"), "wine_get_version");
-}
-
 void net_shutdown_send(cport_os_handle fd)
 {
     shutdown(fd, SD_SEND);

@@ -51,9 +51,6 @@ bool net_wait_room(cport_os_handle fd);
 /* Small, but more than a segment of the loopback: below that the two ends wait for each other's timers. */
 void net_small_buffers(cport_os_handle fd);
 void net_shutdown_send(cport_os_handle fd);
-/* Whether a stream arrives whole although its reader has ended the other direction. Under Wine 8 one in four lost its end, and
- * whose fault that is has not been found out. */
-bool net_half_close_holds(void);
 void net_reset(cport_os_handle fd); /* closes with a reset */
 void net_close(cport_os_handle fd);
 
