@@ -100,6 +100,15 @@ static int load_extensions(set_information_file_fn set)
     return r < 0 ? r : load_datagram_extensions();
 }
 
+/* Windows for clients rations TransmitFile. Wine, whatever Windows it claims to be, does not. */
+static bool is_rationed(HMODULE ntdll)
+{
+    OSVERSIONINFOEXW version = {.dwOSVersionInfoSize = sizeof(version)};
+    get_version_fn get_version = (get_version_fn)find(ntdll, "RtlGetVersion");
+    return get_version && get_version(&version) == 0 &&
+           version.wProductType == VER_NT_WORKSTATION && !find(ntdll, "wine_get_version");
+}
+
 /* Lookups that can be interrupted: since Windows 8. */
 static void load_lookups(HMODULE winsock)
 {
@@ -126,6 +135,7 @@ static BOOL CALLBACK load(INIT_ONCE *self, void *ret_error, void **context)
     loaded.associate_wait_packet =
         (associate_wait_packet_fn)find(ntdll, "NtAssociateWaitCompletionPacket");
     loaded.cancel_wait_packet = (cancel_wait_packet_fn)find(ntdll, "NtCancelWaitCompletionPacket");
+    loaded.transmits_rationed = is_rationed(ntdll);
     load_lookups(GetModuleHandleW(L"ws2_32.dll"));
     set_information_file_fn set = (set_information_file_fn)find(ntdll, "NtSetInformationFile");
     *error = loaded.device_io_control ? load_extensions(set) : CPORT_ENOTSUP;

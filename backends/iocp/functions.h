@@ -15,6 +15,7 @@ typedef NTSTATUS(NTAPI *query_information_file_fn)(
     HANDLE file, IO_STATUS_BLOCK *status, void *information, ULONG len, int information_class);
 typedef NTSTATUS(NTAPI *set_information_file_fn)(
     HANDLE file, IO_STATUS_BLOCK *status, void *information, ULONG len, int information_class);
+typedef NTSTATUS(NTAPI *get_version_fn)(OSVERSIONINFOEXW *ret_version);
 typedef NTSTATUS(NTAPI *create_wait_packet_fn)(HANDLE *packet, ULONG access, void *attributes);
 typedef NTSTATUS(NTAPI *associate_wait_packet_fn)(HANDLE packet, HANDLE queue, HANDLE target,
     void *key, void *apc_context, NTSTATUS status, ULONG_PTR information,
@@ -39,6 +40,7 @@ struct functions {
     LPFN_ACCEPTEX accept_ex;
     LPFN_CONNECTEX connect_ex;
     LPFN_TRANSMITFILE transmit_file;
+    bool transmits_rationed; /* the system works on two calls of transmit_file at a time */
     LPFN_WSARECVMSG recv_msg;
     send_msg_fn send_msg;
     device_io_control_fn device_io_control;

@@ -56,9 +56,11 @@ struct iocp {
     const void *
         keeper; /* the sleeping thread that wakes in time for the timers, where there is no alarm */
     int64_t keeper_until_ns;
-    struct list lookups; /* resolve.c */
-    unsigned sleepers;   /* threads that may be asleep in the kernel */
-    bool kicked;         /* a KEY_KICK is queued */
+    struct list lookups;  /* resolve.c */
+    struct relay *relays; /* relay.c: those that no sendfile uses */
+    unsigned relays_kept; /* among them */
+    unsigned sleepers;    /* threads that may be asleep in the kernel */
+    bool kicked;          /* a KEY_KICK is queued */
 };
 
 static inline struct iocp *iocp_of(const struct cport_port *port)
@@ -98,6 +100,14 @@ void send_fail(struct op *op, struct ending ending);
 /* loan.c. Somebody else's socket joins the port without being on it. probe_of: the file through which h is polled. */
 int loan_attach(struct cport_handle *h);
 HANDLE probe_of(const struct cport_handle *h);
+
+/* relay.c. For sendfiles on ports without CPORT_CAP_SENDFILE: memory that a file goes through. take: false, there is none. ask: the
+ * next of the file, with head and tail, bytes of the passage's that may ride along; true: it has ended, with 0 bytes where the
+ * file ends. */
+bool relay_take(struct op *op);
+bool relay_ask(struct op *op, size_t head, size_t tail, struct ending *ret_ending);
+void relay_give(struct op *op);
+void relay_close(struct cport_port *port);
 
 /* resolve.c. Lookups by the system: as in backend.h; close interrupts those that are still under way. */
 int resolve_start(struct lookup *l);

@@ -28,8 +28,9 @@ static int iocp_open(struct cport_port *port, char *reason, size_t reason_size)
     port->engine = iocp;
     clock_open(port);
     list_init(&iocp->lookups);
-    port->caps =
-        CPORT_CAP_FILES | CPORT_CAP_SENDFILE | (port->allow_caps & CPORT_CAP_SKIP_ON_SUCCESS);
+    port->caps = CPORT_CAP_FILES | (port->allow_caps & CPORT_CAP_SKIP_ON_SUCCESS);
+    if (!functions()->transmits_rationed)
+        port->caps |= port->allow_caps & CPORT_CAP_SENDFILE;
     if (functions()->set_information_file)
         port->caps |= port->allow_caps & CPORT_CAP_DETACH;
     if (functions()->get_addr_info)
@@ -63,6 +64,7 @@ static void iocp_close(struct cport_port *port)
     }
     if (iocp->probe != INVALID_SOCKET)
         closesocket(iocp->probe);
+    relay_close(port);
     CloseHandle(iocp->queue);
     port_free(port, iocp, sizeof(*iocp));
 }

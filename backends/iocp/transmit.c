@@ -1,5 +1,5 @@
 /*
- * transmit.c: files to sockets.
+ * transmit.c: files to sockets, by TransmitFile or, where that is rationed, by way of memory: relay.c.
  */
 #include "functions.h"
 
@@ -8,11 +8,20 @@
 #define FILE_MOST          ((uint64_t)1 << 26)
 #define MEMORY_MOST        ((size_t)1 << 20)
 
+/* Then everybody else has a turn, as on Linux. */
+#define TURN_MOST          ((size_t)1 << 20)
+
 #define END_OF_FILE_STATUS 0xC0000011u
 
-static bool rides(size_t len)
+/* How much of what lies in memory goes with the file: all of it, or nothing. */
+static size_t riding(size_t len)
 {
-    return len != 0 && len <= MEMORY_MOST;
+    return len <= MEMORY_MOST ? len : 0;
+}
+
+static bool is_relayed(const struct op *op)
+{
+    return !(op->handle->port->caps & CPORT_CAP_SENDFILE);
 }
 
 /* The next of what lies in memory, alone. */
@@ -32,14 +41,10 @@ static bool ask_file(struct op *op, uint64_t bytes, struct ending *ret_ending)
     TRANSMIT_FILE_BUFFERS *around = (TRANSMIT_FILE_BUFFERS *)(void *)op->io.vec->engine;
     _Static_assert(sizeof(*around) <= sizeof(op->io.vec->engine), "it fits the engine's part");
     *around = (TRANSMIT_FILE_BUFFERS){0};
-    if (rides(p->head_left)) {
-        around->Head = (void *)(uintptr_t)p->head;
-        around->HeadLength = (DWORD)p->head_left;
-    }
-    if (bytes == p->left && rides(p->tail_left)) {
-        around->Tail = (void *)(uintptr_t)p->tail;
-        around->TailLength = (DWORD)p->tail_left;
-    }
+    around->Head = (void *)(uintptr_t)p->head;
+    around->HeadLength = (DWORD)riding(p->head_left);
+    around->Tail = (void *)(uintptr_t)p->tail;
+    around->TailLength = bytes == p->left ? (DWORD)riding(p->tail_left) : 0;
     OVERLAPPED *overlapped = overlapped_of(op);
     *overlapped = (OVERLAPPED){0};
     overlapped->Offset = (DWORD)p->offset;
@@ -70,13 +75,17 @@ static void too_short(struct op *op)
 static bool ask(struct op *op, struct ending *ret_ending)
 {
     const struct passage *p = &op->io.vec->passage;
-    if (p->head_left && (p->left == 0 || !rides(p->head_left)))
+    if (p->head_left && (p->left == 0 || !riding(p->head_left)))
         return ask_memory(op, p->head, p->head_left, ret_ending);
     if (p->left == 0)
         return ask_memory(op, p->tail, p->tail_left, ret_ending);
     uint64_t bytes;
     *ret_ending = (struct ending){.code = bytes_there(p, &bytes)};
-    return ret_ending->code < 0 || bytes == 0 || ask_file(op, bytes, ret_ending);
+    if (ret_ending->code < 0 || bytes == 0)
+        return true;
+    if (is_relayed(op))
+        return relay_ask(op, riding(p->head_left), riding(p->tail_left), ret_ending);
+    return ask_file(op, bytes, ret_ending);
 }
 
 static size_t take(size_t *bytes, size_t left)
@@ -123,24 +132,35 @@ static bool took(struct op *op, struct ending e)
 
 static int run(struct op *op)
 {
+    const size_t before = op->transferred;
     struct ending e;
-    if (op->io.len == 0) {
-        op->result = 0;
-        return START_DONE;
-    }
-    do {
+    for (;;) {
         if (!ask(op, &e))
             return START_PENDING;
-    } while (!took(op, e));
-    return START_DONE;
+        if (took(op, e))
+            return START_DONE;
+        if (op->transferred - before >= TURN_MOST && queue_repeat(op, overlapped_of(op)))
+            return START_PENDING;
+    }
 }
 
 int transmit_start(struct op *op)
 {
-    return run(op);
+    op->result = 0;
+    if (op->io.len == 0)
+        return START_DONE;
+    if (!is_relayed(op))
+        return run(op);
+    if (!relay_take(op))
+        return CPORT_ENOMEM;
+    int r = run(op);
+    if (r == START_DONE)
+        relay_give(op);
+    return r;
 }
 
-/* Nothing was sent, and nothing has failed: Wine ends what waits for room when it sees that the peer has ended its side. */
+/* Nothing was sent, and nothing has failed: the turn was over; or it waited for room, and Wine ends what waits when it sees that
+ * the peer has ended its side. */
 static bool is_interrupted(const struct op *op, const struct ending *e)
 {
     return e->code == 0 && e->bytes == 0 && !(op->bits & OP_CANCELLED);
@@ -149,6 +169,11 @@ static bool is_interrupted(const struct op *op, const struct ending *e)
 void transmit_ended(struct op *op, struct harvest *out)
 {
     const struct ending e = ending_of_packet(overlapped_of(op));
-    if ((!is_interrupted(op, &e) && took(op, e)) || run(op) == START_DONE)
-        handle_op_final(op, op->result, out);
+    if (is_interrupted(op, &e) || !took(op, e)) {
+        if (run(op) == START_PENDING)
+            return;
+    }
+    if (is_relayed(op))
+        relay_give(op);
+    handle_op_final(op, op->result, out);
 }

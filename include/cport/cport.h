@@ -420,11 +420,12 @@ typedef struct cport_headtail {
 } cport_headtail;
 
 /* cport_sendfile: sends a head, len bytes of the file from offset on, and a tail, as one send: in order with the others of the
- * socket, and without the file's bytes passing through this process. len 0: to the end, as it is at the call. result = all bytes
- * sent, or an error, and cport_op_transferred tells how many went out before it. A file that has become too short is CPORT_EIO
- * with aux 0. headtail may be NULL; the struct is copied. The file is a handle of this or of any other port and may be
- * sent by any number of operations at once; until their events it cannot be closed (CPORT_EBUSY). What of it is not in
- * memory yet is read from the disk by the thread that waits at the port, on Windows by the system.
+ * socket, and without the file's bytes passing through this process, except on Windows without CPORT_CAP_SENDFILE.
+ * len 0: to the end, as it is at the call. result = all bytes sent, or an error, and
+ * cport_op_transferred tells how many went out before it. A file that has become too short is CPORT_EIO with aux 0.
+ * headtail may be NULL; the struct is copied. The file is a handle of this or of any other port and may be sent by any
+ * number of operations at once; until their events it cannot be closed (CPORT_EBUSY). What of it is not in memory yet is
+ * read from the disk by the thread that waits at the port, with CPORT_CAP_SENDFILE by the system.
  * Returns further: CPORT_EINVAL not a stream, not a file, or more than SIZE_MAX / 2 bytes.
  * Flags: CPORT_INLINE_OK. */
 CPORT_API int cport_sendfile(cport_handle *socket, cport_op *op, cport_handle *file,
