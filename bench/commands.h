@@ -5,6 +5,7 @@
 int command_blocked(int argc, char **argv);
 int command_churn(int argc, char **argv);
 int command_compare(int argc, char **argv);
+int command_download(int argc, char **argv);
 int command_echo(int argc, char **argv);
 int command_fanout(int argc, char **argv);
 int command_file(int argc, char **argv);
@@ -15,5 +16,6 @@ int command_post(int argc, char **argv);
 int command_sendfile(int argc, char **argv);
 int command_timer(int argc, char **argv);
 int command_udp(int argc, char **argv);
+int command_upload(int argc, char **argv);
 
 #endif

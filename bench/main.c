@@ -30,6 +30,10 @@ static const struct command {
         false},
     {"fanout", command_fanout, "[options]", "pushes to many receivers, beside other servers",
         false},
+#ifdef BENCH_WITH_PACKAGED
+    {"download", command_download, "[options]", "files from servers", false},
+    {"upload", command_upload, "[options]", "files to servers", false},
+#endif
     {"file", command_file, "[options]", "reads of a file at random", true},
     {"sendfile", command_sendfile, "[options]", "downloads of a file", false},
     {"instructions", command_instructions, "[options]",

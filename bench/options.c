@@ -19,6 +19,7 @@ const char options_help[] =
     "  --server-core N     --client-core N\n"
     "  --foreign-max X     repeat a round in which other work took more than X of a core\n"
     "  --verify            compare the echoed bytes\n"
+    "  --folder PATH       download, upload: where their files are meanwhile (default: $TMPDIR)\n"
     "  --json FILE         write everything measured\n"
     "  --quick             one short round of few workloads; later options refine it\n";
 
@@ -37,6 +38,7 @@ enum option_id {
     OPTION_CLIENT_CORE,
     OPTION_FOREIGN_MAX,
     OPTION_VERIFY,
+    OPTION_FOLDER,
     OPTION_JSON,
     OPTION_QUICK
 };
@@ -61,6 +63,7 @@ static const struct option {
     {"client-core", OPTION_CLIENT_CORE, true},
     {"foreign-max", OPTION_FOREIGN_MAX, true},
     {"verify", OPTION_VERIFY, false},
+    {"folder", OPTION_FOLDER, true},
     {"json", OPTION_JSON, true},
     {"quick", OPTION_QUICK, false},
 };
@@ -201,6 +204,9 @@ static int apply(enum option_id id, const char *value, struct options *o)
         return parse_real(value, &o->foreign_max);
     case OPTION_VERIFY:
         o->verify = true;
+        return 0;
+    case OPTION_FOLDER:
+        o->folder = value;
         return 0;
     case OPTION_JSON:
         o->json = value;

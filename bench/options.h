@@ -35,7 +35,8 @@ struct options {
     /* Repeat a round in which other work took more than so much of a core; 0: never. */
     double foreign_max;
     bool verify;
-    const char *json; /* NULL: none */
+    const char *json;   /* NULL: none */
+    const char *folder; /* for files, meanwhile; NULL: the system's for temporary ones */
 };
 
 extern const char options_help[];

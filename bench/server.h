@@ -20,7 +20,7 @@ struct peer {
 struct server {
     struct sys_process process;
     bool is_service;
-    char folder[64]; /* a service's own, removed when it has ended; "": none */
+    char folder[256]; /* a service's own, removed when it has ended; "": none */
     uint16_t port;
     char engine[32];
     char remark[256];

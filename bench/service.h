@@ -32,7 +32,8 @@ void service_kill(struct server *s);
 /* Those in packaged.c; ends with a nameless one. */
 extern const struct service packaged_services[];
 
-/* The one user of the reference server when it serves files, and the hash that its clients log in with. */
+/* The one user of the reference server when it serves files, whose clients log in with the MD5 of "password". The file of users is
+ * beside the folder that is served, and is called "users". */
 #define SERVICE_USER     "bench"
 #define SERVICE_PASSWORD "5f4dcc3b5aa765d61d8327deb882cf99"
 
