@@ -334,7 +334,7 @@ void no_allocation_per_datagram(void)
     dg_open(port, "127.0.0.1", 0, &b);
     dg_open(port, "127.0.0.1", 0, &c);
     CHECK_EQ(cts_recvmsg_pooled(c.h, &pooled, pool, CPORT_MULTISHOT), 0);
-    for (int i = 0; i < WARM_UP + MESSAGES; i++) {
+    for (int i = 0; i < WARM_UP + cts_load(MESSAGES); i++) {
         if (i == WARM_UP)
             calls = cts_alloc_calls();
         for (size_t k = 0; k < 4; k++) {

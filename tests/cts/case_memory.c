@@ -200,7 +200,7 @@ static void check_no_allocation(void (*echo)(cport_port *, cts_pair *))
     for (int i = 0; i < WARM_UP; i++)
         echo(port, &pair);
     uint64_t calls = cts_alloc_calls();
-    for (int i = 0; i < MESSAGES; i++)
+    for (int i = 0; i < cts_load(MESSAGES); i++)
         echo(port, &pair);
     CHECK_EQ(cts_alloc_calls(), calls);
     cts_pair_close(&pair);
@@ -227,7 +227,7 @@ void no_allocation_per_pooled_message(void)
     cts_pair_open_both(port, &pair);
     CHECK_EQ(cts_bufs_open(port, 64, 16, &pool), 0);
     CHECK_EQ(cts_recv_pooled(pair.b, &recv, pool, CPORT_MULTISHOT), 0);
-    for (int i = 0; i < WARM_UP + MESSAGES; i++) {
+    for (int i = 0; i < WARM_UP + cts_load(MESSAGES); i++) {
         if (i == WARM_UP)
             calls = cts_alloc_calls();
         CHECK_EQ(cts_send(pair.a, &send, "pooled", 6, 0), 0);

@@ -241,11 +241,19 @@ void cts_patience_lose(void)
     patience_ns /= 4;
 }
 
+bool cts_load_whole(void)
+{
+#ifdef CTS_SLOW
+    bool dear = !cts_is(CTS_IOCP) || cts_os_emulation()[0] != '\0';
+#else
+    bool dear = false;
+#endif
+    return !dear || (cts_is(CTS_SINGLE) && cts_config_now()->allow_caps == 0);
+}
+
 int cts_load(int n)
 {
-    bool whole =
-        cts_os_emulation()[0] == '\0' || strcmp(cts_config_now()->name, "iocp-single") == 0;
-    return whole ? n : n / 8;
+    return cts_load_whole() ? n : n / 8;
 }
 
 void cts_until_sleeps(cts_thread *t)
