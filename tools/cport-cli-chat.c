@@ -21,6 +21,13 @@ struct speaker {
     atomic_bool ended; /* release: pairs with the acquire in chat */
 };
 
+static int speaker_open(struct speaker *speaker)
+{
+    speaker->session = (struct cli_session){.about = speaker->room};
+    int status = cli_message_open(&speaker->session, speaker->options);
+    return status == CLI_OK ? cli_listen(&speaker->session) : status;
+}
+
 static int line_say(struct speaker *speaker, const char *line)
 {
     char text[LINE_BYTES + 300];
@@ -28,21 +35,22 @@ static int line_say(struct speaker *speaker, const char *line)
     int len = snprintf(text, sizeof(text), "%.256s: %s",
         speaker->options->user ? speaker->options->user : "guest", line);
     struct bytes data = {(const uint8_t *)text, (size_t)len};
-    int status = cli_topic_publish(&speaker->session, speaker->room, data, &receivers);
-    if (status != CLI_NO_ANSWER)
-        return status;
-    /* Who says nothing for long is taken for gone by the server: once more, over a new connection. */
-    cli_session_close(&speaker->session);
-    status = cli_message_open(&speaker->session, speaker->options);
-    return status == CLI_OK ? cli_topic_publish(&speaker->session, speaker->room, data, &receivers)
-                            : status;
+    int status = CLI_OK;
+    if (cli_heard(&speaker->session)) {
+        /* Who says nothing for long is taken for gone by the server: once more, over a new connection. */
+        cli_session_close(&speaker->session);
+        status = speaker_open(speaker);
+    }
+    if (status == CLI_OK)
+        status = cli_topic_publish(&speaker->session, speaker->room, data, &receivers);
+    return status == CLI_OK ? cli_listen(&speaker->session) : status;
 }
 
 static void speak(void *arg)
 {
     struct speaker *speaker = arg;
     char line[LINE_BYTES];
-    speaker->status = cli_message_open(&speaker->session, speaker->options);
+    speaker->status = speaker_open(speaker);
     while (speaker->status == CLI_OK && fgets(line, sizeof(line), stdin)) {
         line[strcspn(line, "\r\n")] = '\0';
         if (line[0] != '\0')
@@ -55,13 +63,11 @@ static void speak(void *arg)
 
 static bool push_show(void *ctx, uint32_t number, struct bytes data)
 {
-    const struct cli_options *options = ctx;
-    if (options->json) {
-        printf("{\"number\": %u, \"data\": ", number);
-        output_json(data);
-        puts("}");
+    const struct speaker *speaker = ctx;
+    if (speaker->options->json) {
+        cli_push_json(number, data);
     } else {
-        output_text(data);
+        output_text(stdout, data);
         putchar('\n');
     }
     return true;
@@ -72,10 +78,12 @@ static int chat(struct speaker *speaker, struct cli_session *listener)
 {
     struct sys_thread *thread;
     if (!sys_thread_start(speak, speaker, &thread))
-        return cli_lost(CPORT_ENOMEM);
-    int status = cli_topic_follow(listener, push_show, (void *)(uintptr_t)listener->options);
+        return cli_no_memory();
+    int status = cli_topic_follow(listener, speaker->room, push_show, speaker);
     if (!atomic_load_explicit(&speaker->ended, memory_order_acquire)) {
         /* The thread waits for a line, which nothing ends: it goes with the process. */
+        if (status == CLI_OK)
+            output_error("%s: the server ended the chat", speaker->room);
         (void)fflush(stdout);
         _Exit(status == CLI_OK ? CLI_NO_ANSWER : status);
     }
@@ -85,7 +93,7 @@ static int chat(struct speaker *speaker, struct cli_session *listener)
 
 int cli_chat(const struct cli_options *options, const char *room)
 {
-    struct cli_session listener;
+    struct cli_session listener = {.about = room};
     struct speaker speaker = {.options = options, .room = room};
     int status = cli_message_open(&listener, options);
     if (status == CLI_OK)

@@ -1,115 +1,98 @@
 /* What operators ask: clients, stats, kick, log. */
+#include "cport-cli-family.h"
+#include "cport-cli-list.h"
 #include "cport-cli-output.h"
-#include "cport-cli-session.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#define CONTROL 0x08
-#define LOG     0x09
+#define LOG            0x09
+#define LINE_BYTES_MAX ((size_t)64 << 10) /* a longer one is shown in pieces */
 
-static void print_client(struct bytes item, bool json, bool first)
+static int show(const struct cli_options *options, const char *command,
+    void (*print)(const struct command *command, bool json))
 {
-    static const char *const names[] = {
-        "local", "remote", "protocol", "user", "connected", "active"};
-    if (!json) {
-        output_text(item);
-        putchar('\n');
-        return;
+    struct cli_session session = {0};
+    struct cli_reply reply;
+    int status = cli_family_open(&session, options, CLI_CONTROL);
+    if (status == CLI_OK)
+        status = cli_ask(&session, command, CLI_NO_VALUES, &reply);
+    if (status == CLI_OK) {
+        print(&reply.command, options->json);
+        status = output_flush();
     }
-    printf("%s\n  {", first ? "" : ",");
-    for (size_t i = 0, start = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        size_t end = start;
-        while (end < item.len && item.data[end] != '\t')
-            end++;
-        printf("%s\"%s\": ", i > 0 ? ", " : "", names[i]);
-        output_json((struct bytes){item.data + start, end - start});
-        start = end < item.len ? end + 1 : end;
-    }
-    printf("}");
+    cli_session_close(&session);
+    return status;
 }
 
 int cli_clients(const struct cli_options *options)
 {
-    struct cli_session session;
-    struct cli_reply reply;
-    struct bytes rest, item;
-    int status = cli_session_login(&session, options, CONTROL);
-    if (status == CLI_OK)
-        status = cli_ask(&session, "Command=GetClients", NULL, 0, &reply);
-    if (status == CLI_OK) {
-        bool first = true;
-        rest = reply.command.text;
-        printf("%s", options->json ? "[" : "");
-        for (; command_next(&rest, "Item", &item); first = false)
-            print_client(item, options->json, first);
-        printf("%s", options->json ? "\n]\n" : "");
-    }
-    cli_session_close(&session);
-    return status;
+    return show(options, "GetClients", list_clients);
 }
 
 int cli_stats(const struct cli_options *options)
 {
-    struct cli_session session;
+    return show(options, "Stats", list_stats);
+}
+
+int cli_kick(const struct cli_options *options, const char *remote)
+{
+    struct cli_session session = {.about = remote};
     struct cli_reply reply;
-    int status = cli_session_login(&session, options, CONTROL);
+    int status = cli_family_open(&session, options, CLI_CONTROL);
     if (status == CLI_OK)
-        status = cli_ask(&session, "Command=Stats", NULL, 0, &reply);
-    if (status == CLI_OK) {
-        /* The lines behind [Response], Command and Code are the counters, as name=value. */
-        char *text = malloc(reply.command.text.len + 1);
-        if (!text) {
-            cli_session_close(&session);
-            return cli_lost(CPORT_ENOMEM);
-        }
-        memcpy(text, reply.command.text.data, reply.command.text.len);
-        text[reply.command.text.len] = '\0';
-        unsigned number = 0;
-        printf("%s", options->json ? "{" : "");
-        for (char *line = strtok(text, "\r\n"); line; line = strtok(NULL, "\r\n")) {
-            char *equal = strchr(line, '=');
-            if (number++ < 3 || !equal)
-                continue;
-            *equal = '\0';
-            printf(options->json ? "%s\n  \"%s\": %s" : "%s%s=%s\n",
-                options->json && number > 4 ? "," : "", line, equal + 1);
-        }
-        printf("%s", options->json ? "\n}\n" : "");
-        free(text);
+        status = cli_ask(&session, "Kick", CLI_VALUES("Remote", remote), &reply);
+    if (status == CLI_OK && options->json) {
+        printf("{\"remote\": ");
+        output_json(output_bytes(remote));
+        puts("}");
     }
     cli_session_close(&session);
     return status;
 }
 
-int cli_kick(const struct cli_options *options, const char *remote)
+static void print_line(struct bytes line, bool json)
 {
-    struct cli_session session;
-    struct cli_reply reply;
-    char text[256];
-    snprintf(text, sizeof(text), "Command=Kick\r\nRemote=%.100s", remote);
-    int status = cli_session_login(&session, options, CONTROL);
-    if (status == CLI_OK)
-        status = cli_ask(&session, text, NULL, 0, &reply);
-    cli_session_close(&session);
-    return status;
+    if (line.len > 0 && line.data[line.len - 1] == '\r')
+        line.len--;
+    if (json) {
+        printf("{\"line\": ");
+        output_json(line);
+        puts("}");
+    } else {
+        output_text(stdout, line);
+        putchar('\n');
+    }
+}
+
+/* Prints the lines that are whole, and those that are too long to wait for. */
+static void print_lines(struct cli_session *session, bool json)
+{
+    for (;;) {
+        struct bytes have = cli_have(session);
+        const uint8_t *end = have.len > 0 ? memchr(have.data, '\n', have.len) : NULL;
+        if (!end && have.len < LINE_BYTES_MAX)
+            return;
+        size_t len = end ? (size_t)(end - have.data) : have.len;
+        print_line((struct bytes){have.data, len}, json);
+        cli_take(session, end ? len + 1 : len);
+    }
 }
 
 /* Until the server ends it, or whoever started this. */
 int cli_log(const struct cli_options *options)
 {
-    struct cli_session session;
+    struct cli_session session = {0};
     int status = cli_session_open(&session, options, LOG);
     session.patient = true;
-    while (status == CLI_OK && (status = cli_need(&session, 1)) == CLI_OK) {
-        struct bytes have = cli_have(&session);
-        fwrite(have.data, 1, have.len, stdout);
-        fflush(stdout);
-        cli_take(&session, have.len);
+    while (status == CLI_OK) {
+        status = cli_need(&session, cli_have(&session).len + 1);
+        if (status == CLI_OK) {
+            print_lines(&session, options->json);
+            status = output_flush();
+        }
     }
-    if (session.ended)
-        status = CLI_OK;
+    if (session.port && cli_ended(&session) && status == CLI_NO_ANSWER)
+        status = session.answered ? CLI_OK : cli_lost(&session, 0);
     cli_session_close(&session);
     return status;
 }

@@ -3,18 +3,24 @@
  * Every reply is compared to the byte. A closed loop: a packet is sent when a reply makes room for it, so the latency is
  * that of this load and no other.
  */
+#include "cport-cli-family.h"
 #include "cport-cli-histogram.h"
-#include "cport-cli.h"
-#include "frame.h"
+#include "cport-cli-output.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define THROUGHPUT 0x05
 #define SECOND     INT64_C(1000000000)
 #define RECV_BYTES ((size_t)64 << 10)
 #define EVENTS_MAX 64u
+
+struct address {
+    struct sockaddr_storage storage;
+    cport_socklen len;
+};
 
 struct load;
 
@@ -105,8 +111,8 @@ static void load_stop(struct load *load, int status)
 static void peer_fail(struct peer *peer, int status, const char *what, int64_t error)
 {
     if (peer->load->running)
-        fprintf(stderr, "cport-cli: %s%s%s\n", what, error < 0 ? ": " : "",
-            error < 0 ? cport_strerror((int)error) : "");
+        output_error(
+            "%s%s%s", what, error < 0 ? ": " : "", error < 0 ? cport_strerror((int)error) : "");
     load_stop(peer->load, status);
 }
 
@@ -181,7 +187,7 @@ static void peer_received(struct peer *peer, int64_t result)
 
 static void load_begin(struct load *load)
 {
-    static const uint8_t throughput = 0x05;
+    static const uint8_t throughput = THROUGHPUT;
     load->started_ns = load->now_ns;
     for (int64_t i = 0; i < load->options->connections; i++) {
         struct peer *peer = &load->peers[i];
@@ -217,7 +223,7 @@ static void peer_sent(struct peer *peer, int64_t result)
         peer_send(peer);
 }
 
-static int peer_open(struct peer *peer, struct load *load, const struct cli_address *address)
+static int peer_open(struct peer *peer, struct load *load, const struct address *address)
 {
     cport_os_handle fd;
     cport_socket_options no_delay = {.size = sizeof(no_delay), .flags = CPORT_SOCKET_NODELAY};
@@ -261,7 +267,7 @@ static void load_wait(struct load *load)
     int count = cport_wait(load->port, events, EVENTS_MAX, -1);
     load->now_ns = cport_now_ns(load->port);
     if (count < 0) {
-        fprintf(stderr, "cport-cli: %s\n", cport_strerror(count));
+        output_error("%s", cport_strerror(count));
         load_stop(load, CLI_NO_ANSWER);
         load->open = 0; /* nobody will hear of their end */
     }
@@ -269,19 +275,29 @@ static void load_wait(struct load *load)
         load_event(load, &events[i]);
 }
 
-static void load_report(struct load *load)
+static void load_report(const struct load *load)
 {
     const struct cli_options *options = load->options;
+    const struct histogram *latency = &load->latency;
     double seconds = (double)(load->ended_ns - load->started_ns) / 1e9;
-    double messages = (double)load->latency.count;
+    double messages = (double)latency->count;
+    double p50 = histogram_quantile(latency, 0.5) / 1e3;
+    double p99 = histogram_quantile(latency, 0.99) / 1e3;
+    double p999 = histogram_quantile(latency, 0.999) / 1e3;
+    double max = (double)latency->max / 1e3;
+    if (options->json) {
+        printf("{\"connections\": %" PRId64 ", \"depth\": %" PRId64 ", \"size\": %" PRId64
+               ", \"seconds\": %.2f, \"messages\": %.0f, \"messages_per_second\": %.0f, "
+               "\"latency_us\": {\"p50\": %.0f, \"p99\": %.0f, \"p99.9\": %.0f, \"max\": %.0f}}\n",
+            options->connections, options->depth, options->size, seconds, messages,
+            messages / seconds, p50, p99, p999, max);
+        return;
+    }
     printf("%" PRId64 " connections, depth %" PRId64 ", %" PRId64 " bytes, %.2f s\n",
         options->connections, options->depth, options->size, seconds);
     printf("%.0f messages, %.0f messages/s, %.1f MB/s each way\n", messages, messages / seconds,
         messages * (double)options->size / seconds / 1e6);
-    printf("latency us: p50 %.0f, p99 %.0f, p99.9 %.0f, max %.0f\n",
-        histogram_quantile(&load->latency, 0.5) / 1e3,
-        histogram_quantile(&load->latency, 0.99) / 1e3,
-        histogram_quantile(&load->latency, 0.999) / 1e3, (double)load->latency.max / 1e3);
+    printf("latency us: p50 %.0f, p99 %.0f, p99.9 %.0f, max %.0f\n", p50, p99, p999, max);
 }
 
 /* With a reset: the replies under way are of no more interest, and no port of this side stays in TIME_WAIT. */
@@ -304,14 +320,14 @@ static void load_close(struct load *load)
     free(load->reply);
 }
 
-static void load_run(struct load *load, const struct cli_address *address)
+static void load_run(struct load *load, const struct address *address)
 {
     const struct cli_options *options = load->options;
     load->running = true;
     load->now_ns = cport_now_ns(load->port);
     load->peers = calloc((size_t)options->connections, sizeof(*load->peers));
     if (!load->peers || !packets_make(load)) {
-        fputs("cport-cli: no memory\n", stderr);
+        (void)cli_no_memory();
         load_stop(load, CLI_NO_ANSWER);
     }
     for (int64_t i = 0; load->running && i < options->connections; i++) {
@@ -323,15 +339,35 @@ static void load_run(struct load *load, const struct cli_address *address)
         load_wait(load);
 }
 
+/* One address for all: of a name, the one that answers. */
+static int address_of(const struct cli_options *options, struct address *ret_address)
+{
+    ret_address->len = sizeof(ret_address->storage);
+    if (cport_address(options->host, (uint16_t)options->tcp_port, &ret_address->storage,
+            &ret_address->len) == 0)
+        return CLI_OK;
+    struct cli_session session = {0};
+    int status = cli_session_open(&session, options, THROUGHPUT);
+    if (status == CLI_OK && getpeername(cport_handle_fd(session.handle),
+                                (struct sockaddr *)&ret_address->storage, &ret_address->len) != 0)
+        status = cli_lost(&session, 0);
+    cli_session_close(&session);
+    return status;
+}
+
 int cli_throughput(const struct cli_options *options)
 {
     struct load load = {.options = options};
-    struct cli_address address;
-    int status = cli_address_of(options, &address);
-    if (status == CLI_OK)
-        status = cli_port_open(&load.port);
+    struct address address;
+    cport_port_options single = {.size = sizeof(single), .flags = CPORT_PORT_SINGLE};
+    int status = address_of(options, &address);
     if (status != CLI_OK)
         return status;
+    int error = cport_port_open(&single, &load.port);
+    if (error < 0) {
+        output_error("cannot open a port: %s", cport_strerror(error));
+        return CLI_NO_SERVER;
+    }
     load_run(&load, &address);
     if (load.status == CLI_OK)
         load_report(&load);

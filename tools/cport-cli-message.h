@@ -8,14 +8,17 @@
 #define CPORT_TOOLS_CPORT_CLI_MESSAGE_H
 
 #include "cport-cli-session.h"
+#include "frame.h"
 
 /* Opens, and logs in if the options name a user. */
 int cli_message_open(struct cli_session *session, const struct cli_options *options);
 
-int cli_message_receive(struct cli_session *session, struct message *ret_message); /* any frame */
+/* Any frame. */
+int cli_message_receive(struct cli_session *session, struct message *ret_message);
+
+/* Sends, and receives the answer; pushes that come before it are dropped. A status other than 0 is CLI_REFUSED. */
 int cli_message_ask(struct cli_session *session, uint8_t flags, uint16_t verb, const void *payload,
     size_t len, struct message *ret_reply);
-int cli_message_refused(const struct message *reply); /* says why */
 
 /* ---- Topics ---- */
 
@@ -24,8 +27,16 @@ int cli_topic_publish(
 
 int cli_topic_subscribe(struct cli_session *session, const char *topic);
 
-/* Calls print with every push until that says false, or the server says goodbye or ends. */
+/* Calls print with every push of the topic until that says false, or the server says goodbye or ends; then too that is CLI_OK.
+ * A server that is silent is asked for a sign of life now and then. */
 typedef bool cli_topic_print(void *ctx, uint32_t number, struct bytes data);
-int cli_topic_follow(struct cli_session *session, cli_topic_print *print, void *ctx);
+int cli_topic_follow(
+    struct cli_session *session, const char *topic, cli_topic_print *print, void *ctx);
+
+/* The data of a push, if it is one of that topic. */
+bool cli_push_parse(const struct message *message, const char *topic, struct bytes *ret_data);
+
+/* Prints a push as --json does. */
+void cli_push_json(uint32_t number, struct bytes data);
 
 #endif

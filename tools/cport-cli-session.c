@@ -1,91 +1,213 @@
 #include "cport-cli-session.h"
 
-#include "md5.h"
-#include "os.h"
+#include "cport-cli-output.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <cport/dial.h>
+
 #include <stdlib.h>
-#include <string.h>
 
-#define SECOND             INT64_C(1000000000)
-#define PACKET_LEN_LARGEST ((size_t)128 << 20) /* a list of very many files */
+#define SECOND       INT64_C(1000000000)
+#define MEMORY_LEAST ((size_t)64 << 10)
 
-int cli_lost(int64_t result)
+int cli_no_memory(void)
 {
-    fprintf(stderr, "cport-cli: %s\n",
-        result == 0 ? "the server closed the connection" : cport_strerror((int)result));
+    output_error("no memory");
     return CLI_NO_ANSWER;
 }
 
-/* The result of the op just started, or an error. */
-static int64_t await(struct cli_session *session, int started)
+int cli_stranger(const struct cli_session *session, const char *why)
 {
-    int64_t patience = session->patient ? -1 : session->options->timeout_s * SECOND;
+    output_error("%s port %lld: that is no answer of a cport-server: %s", session->options->host,
+        (long long)session->options->tcp_port, why);
+    return CLI_REFUSED;
+}
+
+/* Why a server may end a connection before it has said anything. */
+static const char *silence_hint(const struct cli_session *session)
+{
+    if (session->answered)
+        return "";
+    return session->preface >= 0x02 && session->preface <= 0x04
+               ? " without an answer: does it serve files (cport-server --root FOLDER)?"
+               : " without an answer: is it a cport-server, and has it room for one more?";
+}
+
+int cli_lost(const struct cli_session *session, int64_t result)
+{
+    bool named = session->about != NULL;
+    const char *about = named ? session->about : "", *colon = named ? ": " : "";
+    if (result == CPORT_ETIMEDOUT)
+        output_error("%s%sthe server has been silent for %lld s (--timeout)", about, colon,
+            (long long)session->options->timeout_s);
+    else if (result == 0 || result == CPORT_ECONNRESET || result == CPORT_EPIPE)
+        output_error("%s%sthe server closed the connection%s", about, colon, silence_hint(session));
+    else
+        output_error("%s%s%s", about, colon, cport_strerror((int)result));
+    return CLI_NO_ANSWER;
+}
+
+/* ---- Events ---- */
+
+static void received(struct cli_session *session, int64_t result)
+{
+    session->receiving = false;
+    session->recv_result = result;
+    if (result <= 0)
+        return;
+    session->end += (size_t)result;
+    session->answered = session->alive = true;
+}
+
+/* The next event. Returns 0, or why none comes. */
+static int step(struct cli_session *session, int64_t timeout_ns)
+{
     cport_event event;
-    if (started < 0)
-        return started;
-    for (;;) {
-        int count = cport_wait(session->port, &event, 1, patience);
-        if (count <= 0)
-            return count == 0 ? CPORT_ETIMEDOUT : count;
-        if (event.op == &session->op)
-            return event.result;
-        if (session->patient)
-            return CPORT_ETIMEDOUT; /* posted, for this to end */
+    cport_handle *late;
+    int count = cport_wait(session->port, &event, 1, timeout_ns);
+    if (count <= 0)
+        return count == 0 ? CPORT_ETIMEDOUT : count;
+    if (event.op == &session->send_op) {
+        session->sending = false;
+        session->send_result = event.result;
+    } else if (event.op == &session->recv_op) {
+        received(session, event.result);
+    } else if (event.op == &session->close_op) {
+        session->handle = NULL;
+    } else if (event.op && event.op->user == &session->dial_tag) {
+        (void)cport_dial_event(&event, &late);
+    } else {
+        session->told = true;
     }
+    return 0;
+}
+
+static int64_t timeout_of(const struct cli_session *session)
+{
+    return session->options->timeout_s * SECOND;
+}
+
+/* What a silence means to who waits for ever: time for a sign of life, or the end if the last one brought none. */
+static int wait_on(struct cli_session *session)
+{
+    if (!session->patient || !session->alive || session->sending)
+        return CPORT_ETIMEDOUT;
+    session->alive = false;
+    int error = cport_send(
+        session->handle, &session->send_op, session->heartbeat.data, session->heartbeat.len, 0);
+    session->sending = error == 0;
+    return error;
+}
+
+/* step, for as long as this session waits. */
+static int await(struct cli_session *session)
+{
+    bool for_ever = session->patient && session->heartbeat.len == 0;
+    int error = step(session, for_ever ? -1 : timeout_of(session));
+    return error == CPORT_ETIMEDOUT ? wait_on(session) : error;
+}
+
+/* ---- From open to close ---- */
+
+/* To the first address of the host that answers. */
+static int connect_to(struct cli_session *session, const struct cli_options *options)
+{
+    cport_socket_options no_delay = {.size = sizeof(no_delay), .flags = CPORT_SOCKET_NODELAY};
+    cport_dial_options dial = {.size = sizeof(dial),
+        .user = &session->dial_tag,
+        .timeout_ns = options->timeout_s * SECOND,
+        .socket = &no_delay};
+    int result =
+        cport_dial_name(session->port, options->host, (uint16_t)options->tcp_port, &dial, NULL);
+    while (result == 0) {
+        cport_event event;
+        result = cport_wait(session->port, &event, 1, -1);
+        if (result > 0)
+            result = cport_dial_event(&event, &session->handle);
+    }
+    return result == CPORT_DIAL_CONNECTED ? 0 : result;
+}
+
+static int not_connected(const struct cli_options *options, int error)
+{
+    const char *what = error == CPORT_ECONNREFUSED
+                           ? "no server there; start one with cport-server, or name it with --host "
+                             "and --port"
+                       : error == CPORT_ENOENT ? "no host has that name"
+                       : error == CPORT_EINVAL ? "that is no name of a host"
+                                               : cport_strerror(error);
+    output_error(
+        "cannot connect to %s port %lld: %s", options->host, (long long)options->tcp_port, what);
+    return error == CPORT_EINVAL ? CLI_USAGE : CLI_NO_SERVER;
 }
 
 int cli_session_open(
     struct cli_session *session, const struct cli_options *options, uint8_t preface)
 {
-    struct cli_address address;
-    *session = (struct cli_session){.options = options};
-    int status = cli_address_of(options, &address);
-    if (status == CLI_OK)
-        status = cli_port_open(&session->port);
-    if (status != CLI_OK)
-        return status;
-
-    cport_os_handle fd;
-    cport_socket_options no_delay = {.size = sizeof(no_delay), .flags = CPORT_SOCKET_NODELAY};
-    int64_t result = cport_socket_tcp(address.storage.ss_family, &no_delay, &fd);
-    if (result == 0) {
-        result = cport_attach(session->port, fd, 0, 0, &session->handle);
-        if (result < 0)
-            (void)cport_socket_close(fd);
+    cport_port_options single = {.size = sizeof(single), .flags = CPORT_PORT_SINGLE};
+    *session = (struct cli_session){.options = options,
+        .about = session->about,
+        .preface = preface,
+        .alive = true,
+        .recv_result = 1};
+    int error = cport_port_open(&single, &session->port);
+    if (error < 0) {
+        output_error("cannot open a port: %s", cport_strerror(error));
+        return CLI_NO_SERVER;
     }
-    if (result == 0)
-        result = await(session, cport_connect(session->handle, &session->op,
-                                    (struct sockaddr *)&address.storage, address.len, 0));
-    if (result == 0)
-        return cli_send(session, &preface, 1);
-    fprintf(stderr, "cport-cli: cannot connect to %s port %lld: %s\n", options->host,
-        (long long)options->tcp_port, cport_strerror((int)result));
-    return CLI_NO_SERVER;
+    error = connect_to(session, options);
+    return error < 0 ? not_connected(options, error) : cli_send(session, &preface, 1);
+}
+
+/* Whatever is under way comes to its end: the memory that it works on is ours again. */
+static void hang_up(struct cli_session *session, uint32_t flags)
+{
+    if (!session->handle || cport_close(session->handle, &session->close_op, flags) < 0)
+        return;
+    while (session->handle && step(session, -1) == 0)
+        continue;
+    session->sending = session->receiving = false;
 }
 
 void cli_session_close(struct cli_session *session)
 {
     if (!session->port)
         return;
-    if (session->handle && cport_close(session->handle, &session->close_op, 0) == 0) {
-        cport_event event = {0};
-        while (event.op != &session->close_op && cport_wait(session->port, &event, 1, -1) >= 0)
-            continue;
-    }
-    (void)cport_port_close(session->port);
+    hang_up(session, 0);
+    /* A dial may still have an end to tell, and sockets to close. */
+    while (step(session, 0) == 0)
+        continue;
+    while (cport_port_close(session->port) == CPORT_EBUSY && step(session, -1) == 0)
+        continue;
     free(session->received);
     *session = (struct cli_session){0};
 }
 
+/* ---- Sending ---- */
+
+int64_t cli_send_quietly(struct cli_session *session, const void *data, size_t len)
+{
+    if (!session->handle)
+        return CPORT_ENOTCONN;
+    if (len == 0)
+        return 0;
+    int64_t result = cport_send(session->handle, &session->send_op, data, len, 0);
+    session->sending = result == 0;
+    while (session->sending && result == 0)
+        result = await(session);
+    if (result == 0)
+        return session->send_result < 0 ? session->send_result : 0;
+    if (session->sending)
+        hang_up(session, CPORT_ABORT); /* the caller's memory */
+    return result;
+}
+
 int cli_send(struct cli_session *session, const void *data, size_t len)
 {
-    if (len == 0)
-        return CLI_OK;
-    int64_t result = await(session, cport_send(session->handle, &session->op, data, len, 0));
-    return result < 0 ? cli_lost(result) : CLI_OK;
+    int64_t result = cli_send_quietly(session, data, len);
+    return result < 0 ? cli_lost(session, result) : CLI_OK;
 }
+
+/* ---- Receiving ---- */
 
 struct bytes cli_have(const struct cli_session *session)
 {
@@ -95,147 +217,93 @@ struct bytes cli_have(const struct cli_session *session)
 void cli_take(struct cli_session *session, size_t len)
 {
     session->start += len;
-    if (session->start == session->end)
+    if (session->start == session->end && !session->receiving)
         session->start = session->end = 0;
+}
+
+/* Room for what is missing of len bytes, but no more than twice of what has come. Nothing is being received. */
+static bool make_room(struct cli_session *session, size_t len)
+{
+    struct bytes have = cli_have(session);
+    size_t wanted = len < 2 * have.len ? len : 2 * have.len;
+    if (wanted < MEMORY_LEAST)
+        wanted = MEMORY_LEAST;
+    if (session->capacity - session->start >= wanted)
+        return true;
+    if (session->capacity < wanted) {
+        uint8_t *memory = malloc(wanted);
+        if (!memory)
+            return false;
+        if (have.len > 0)
+            memcpy(memory, have.data, have.len);
+        free(session->received);
+        session->received = memory;
+        session->capacity = wanted;
+    } else if (have.len > 0) {
+        memmove(session->received, have.data, have.len);
+    }
+    session->start = 0;
+    session->end = have.len;
+    return true;
+}
+
+/* More, towards len bytes in all. */
+static int receive(struct cli_session *session, size_t len)
+{
+    if (!session->handle)
+        return CPORT_ENOTCONN;
+    if (!make_room(session, len))
+        return CPORT_ENOMEM;
+    int error = cport_recv(session->handle, &session->recv_op, session->received + session->end,
+        session->capacity - session->end, 0);
+    session->receiving = error == 0;
+    return error;
+}
+
+int cli_listen(struct cli_session *session)
+{
+    int error = session->receiving ? 0 : receive(session, cli_have(session).len + 1);
+    return error < 0 ? cli_lost(session, error) : CLI_OK;
+}
+
+bool cli_heard(struct cli_session *session)
+{
+    while (session->receiving && step(session, 0) == 0)
+        continue;
+    return !session->receiving;
+}
+
+/* Waits for the next bytes. Returns > 0, or what ended the connection: 0, or an error. */
+static int64_t hear(struct cli_session *session, size_t len)
+{
+    if (!session->receiving && session->recv_result <= 0)
+        return session->recv_result;
+    int64_t error = session->receiving ? 0 : receive(session, len);
+    while (error == 0 && session->receiving && !session->told)
+        error = await(session);
+    return error < 0 ? error : session->recv_result;
 }
 
 int cli_need(struct cli_session *session, size_t len)
 {
-    if (session->capacity - session->start < len || session->capacity == 0) {
-        size_t have = session->end - session->start;
-        size_t capacity = len < 65536 ? 65536 : len;
-        uint8_t *memory = malloc(capacity);
-        if (!memory)
-            return cli_lost(CPORT_ENOMEM);
-        if (have > 0)
-            memcpy(memory, session->received + session->start, have);
-        free(session->received);
-        session->received = memory;
-        session->capacity = capacity;
-        session->start = 0;
-        session->end = have;
-    }
     while (session->end - session->start < len) {
-        int64_t result = await(
-            session, cport_recv(session->handle, &session->op, session->received + session->end,
-                         session->capacity - session->end, 0));
-        /* Who waits for ever is told of a time-out by nobody but who posts to the port, and knows why. */
-        session->ended = result == 0 || (session->patient && result == CPORT_ETIMEDOUT);
+        int64_t result = hear(session, len);
+        if (session->told || (result == 0 && session->patient))
+            return CLI_NO_ANSWER; /* whoever posted, or waits for ever, knows why */
         if (result <= 0)
-            return session->patient && session->ended ? CLI_NO_ANSWER : cli_lost(result);
-        session->end += (size_t)result;
+            return cli_lost(session, result);
     }
     return CLI_OK;
 }
 
-/* ---- The command family ---- */
-
-int cli_packet_send(struct cli_session *session, const char *text, const void *data, size_t len)
+bool cli_ended(const struct cli_session *session)
 {
-    static const char title[] = "[Request]\r\n";
-    size_t text_len = sizeof(title) - 1 + strlen(text);
-    uint8_t *packet = malloc(PACKET_HEAD_BYTES + text_len + len);
-    if (!packet)
-        return cli_lost(CPORT_ENOMEM);
-    packet_head_store(packet, text_len, len);
-    memcpy(packet + PACKET_HEAD_BYTES, title, sizeof(title) - 1);
-    memcpy(packet + PACKET_HEAD_BYTES + sizeof(title) - 1, text, strlen(text));
-    if (len > 0)
-        memcpy(packet + PACKET_HEAD_BYTES + text_len, data, len);
-    int status = cli_send(session, packet, PACKET_HEAD_BYTES + text_len + len);
-    free(packet);
-    return status;
+    return session->told || session->recv_result == 0;
 }
 
-int cli_packet_receive(struct cli_session *session, struct cli_reply *ret_reply)
+void cli_pause(struct cli_session *session, int64_t ns)
 {
-    int status = cli_need(session, PACKET_HEAD_BYTES);
-    if (status != CLI_OK)
-        return status;
-    /* What the server sends may be longer than what it takes: the lengths are read here. */
-    size_t packet_len = load_u32(cli_have(session).data);
-    size_t text_len = load_u32(cli_have(session).data + 4);
-    bool sound = packet_len >= 4 && packet_len <= PACKET_LEN_LARGEST && text_len <= packet_len - 4;
-    if (sound)
-        status = cli_need(session, 4 + packet_len);
-    if (status != CLI_OK)
-        return status;
-    const uint8_t *text = cli_have(session).data + PACKET_HEAD_BYTES;
-    if (!sound || !command_parse((struct bytes){text, text_len}, &ret_reply->command) ||
-        !command_i64(&ret_reply->command, "Code", &ret_reply->code)) {
-        fputs("cport-cli: that is no answer of a cport-server\n", stderr);
-        return CLI_REFUSED;
-    }
-    ret_reply->data = (struct bytes){text + text_len, packet_len - 4 - text_len};
-    cli_take(session, 4 + packet_len); /* the memory stays until the next receive */
-    return CLI_OK;
-}
-
-int cli_refused(const struct cli_reply *reply)
-{
-    struct bytes message = {(const uint8_t *)"no message", 10};
-    (void)command_value(&reply->command, "Message", 0, &message);
-    fprintf(stderr, "cport-cli: the server says: %.*s (code %" PRId64 ")\n", (int)message.len,
-        (const char *)message.data, reply->code);
-    return CLI_REFUSED;
-}
-
-int cli_ask(struct cli_session *session, const char *text, const void *data, size_t len,
-    struct cli_reply *ret_reply)
-{
-    int status = cli_packet_send(session, text, data, len);
-    if (status == CLI_OK)
-        status = cli_packet_receive(session, ret_reply);
-    return status == CLI_OK && ret_reply->code != 0 ? cli_refused(ret_reply) : status;
-}
-
-static int password_from_file(const char *name, char text[CLI_PASSWORD_BYTES])
-{
-    FILE *file = fopen(name, "r");
-    bool read = file && fgets(text, (int)CLI_PASSWORD_BYTES, file);
-    if (file)
-        (void)fclose(file);
-    if (!read) {
-        fprintf(stderr, "cport-cli: there is no password in %s\n", name);
-        return CLI_USAGE;
-    }
-    text[strcspn(text, "\r\n")] = '\0';
-    return CLI_OK;
-}
-
-int cli_password(const struct cli_options *options, char text[CLI_PASSWORD_BYTES])
-{
-    const char *given = getenv("CPORT_PASSWORD");
-    if (options->password_file)
-        return password_from_file(options->password_file, text);
-    if (given && strlen(given) < CLI_PASSWORD_BYTES) {
-        memcpy(text, given, strlen(given) + 1);
-        return CLI_OK;
-    }
-    /* Typed once, for a second session too. */
-    static char typed[CLI_PASSWORD_BYTES];
-    if (!given && (typed[0] != '\0' || sys_secret_read("Password: ", typed, sizeof(typed)))) {
-        memcpy(text, typed, sizeof(typed));
-        return CLI_OK;
-    }
-    fputs(
-        "cport-cli: no password: set CPORT_PASSWORD, name a --password-file, or type it\n", stderr);
-    return CLI_USAGE;
-}
-
-int cli_session_login(
-    struct cli_session *session, const struct cli_options *options, uint8_t preface)
-{
-    char secret[CLI_PASSWORD_BYTES], md5_text[MD5_HEX_BYTES + 1], text[512];
-    struct cli_reply reply;
-    *session = (struct cli_session){0};
-    int status = options->user ? cli_password(options, secret) : CLI_OK;
-    if (status == CLI_OK)
-        status = cli_session_open(session, options, preface);
-    if (status != CLI_OK || !options->user)
-        return status;
-    md5_hex((struct bytes){(const uint8_t *)secret, strlen(secret)}, md5_text);
-    snprintf(text, sizeof(text), "Command=Login\r\nUserName=%.64s\r\nPassword=%s", options->user,
-        md5_text);
-    return cli_ask(session, text, NULL, 0, &reply);
+    int64_t end = cport_now_ns(session->port) + ns;
+    while (ns > 0 && step(session, ns) == 0)
+        ns = end - cport_now_ns(session->port);
 }

@@ -2,16 +2,14 @@
 #include "cport-cli-message.h"
 #include "cport-cli-output.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static bool topic_sound(const char *topic)
 {
     size_t len = strlen(topic);
     if (len >= 1 && len <= 255)
         return true;
-    fputs("cport-cli: a topic has 1 to 255 bytes\n", stderr);
+    output_error("%s: a topic has 1 to 255 bytes, not %zu", topic, len);
     return false;
 }
 
@@ -24,7 +22,7 @@ int cli_topic_publish(
         return CLI_USAGE;
     uint8_t *payload = malloc(1 + topic_len + data.len);
     if (!payload)
-        return cli_lost(CPORT_ENOMEM);
+        return cli_no_memory();
     payload[0] = (uint8_t)topic_len;
     memcpy(payload + 1, topic, topic_len);
     memcpy(payload + 1 + topic_len, data.data, data.len);
@@ -44,35 +42,54 @@ int cli_topic_subscribe(struct cli_session *session, const char *topic)
                : CLI_USAGE;
 }
 
-int cli_topic_follow(struct cli_session *session, cli_topic_print *print, void *ctx)
+bool cli_push_parse(const struct message *message, const char *topic, struct bytes *ret_data)
 {
+    struct bytes payload = message->payload;
+    size_t len = strlen(topic);
+    if (message->type != MESSAGE_PUSH || payload.len < 1 + len || payload.data[0] != len ||
+        memcmp(payload.data + 1, topic, len) != 0)
+        return false;
+    *ret_data = (struct bytes){payload.data + 1 + len, payload.len - 1 - len};
+    return true;
+}
+
+void cli_push_json(uint32_t number, struct bytes data)
+{
+    printf("{\"number\": %u, \"data\": ", number);
+    output_json(data);
+    puts("}");
+}
+
+int cli_topic_follow(
+    struct cli_session *session, const char *topic, cli_topic_print *print, void *ctx)
+{
+    static const uint8_t ping[MESSAGE_HEAD_BYTES] = {MESSAGE_LENGTH_MIN, [4] = MESSAGE_PING};
+    session->heartbeat = (struct bytes){ping, sizeof(ping)};
     session->patient = true;
     for (;;) {
         struct message message;
+        struct bytes data;
         int status = cli_message_receive(session, &message);
-        if (session->ended || (status == CLI_OK && message.type == MESSAGE_GOAWAY))
+        if (cli_ended(session) || (status == CLI_OK && message.type == MESSAGE_GOAWAY))
             return CLI_OK;
         if (status != CLI_OK)
             return status;
-        if (message.type != MESSAGE_PUSH || message.payload.len == 0 ||
-            message.payload.len < 1u + message.payload.data[0])
+        if (!cli_push_parse(&message, topic, &data))
             continue;
-        size_t skip = 1 + (size_t)message.payload.data[0];
-        if (!print(ctx, message.id,
-                (struct bytes){message.payload.data + skip, message.payload.len - skip}))
-            return CLI_OK;
-        fflush(stdout);
+        bool on = print(ctx, message.id, data);
+        status = output_flush();
+        if (!on || status != CLI_OK)
+            return status;
     }
 }
 
 int cli_publish(const struct cli_options *options, const char *topic, const char *text)
 {
-    struct cli_session session;
+    struct cli_session session = {.about = topic};
     uint32_t receivers = 0;
     int status = cli_message_open(&session, options);
     if (status == CLI_OK)
-        status = cli_topic_publish(
-            &session, topic, (struct bytes){(const uint8_t *)text, strlen(text)}, &receivers);
+        status = cli_topic_publish(&session, topic, output_bytes(text), &receivers);
     if (status == CLI_OK)
         printf(options->json ? "{\"receivers\": %u}\n" : "%u receivers\n", receivers);
     cli_session_close(&session);
@@ -88,12 +105,10 @@ static bool push_print(void *ctx, uint32_t number, struct bytes data)
 {
     struct following *following = ctx;
     if (following->options->json) {
-        printf("{\"number\": %u, \"data\": ", number);
-        output_json(data);
-        puts("}");
+        cli_push_json(number, data);
     } else {
         printf("%u ", number);
-        output_text(data);
+        output_text(stdout, data);
         putchar('\n');
     }
     return ++following->count != following->options->count;
@@ -102,16 +117,21 @@ static bool push_print(void *ctx, uint32_t number, struct bytes data)
 /* Prints what comes, a line each, until --count of them have come or the server ends. */
 int cli_subscribe(const struct cli_options *options, const char *topic)
 {
-    struct cli_session session;
+    struct cli_session session = {.about = topic};
     struct following following = {.options = options};
     int status = cli_message_open(&session, options);
     if (status == CLI_OK)
         status = cli_topic_subscribe(&session, topic);
-    if (status == CLI_OK) {
-        if (!options->json)
-            puts("subscribed");
-        fflush(stdout);
-        status = cli_topic_follow(&session, push_print, &following);
+    if (status == CLI_OK && !options->json)
+        puts("subscribed");
+    if (status == CLI_OK)
+        status = output_flush();
+    if (status == CLI_OK)
+        status = cli_topic_follow(&session, topic, push_print, &following);
+    if (status == CLI_OK && following.count < options->count) {
+        output_error("%s: the server ended after %lld of %lld pushes", topic,
+            (long long)following.count, (long long)options->count);
+        status = CLI_NO_ANSWER;
     }
     cli_session_close(&session);
     return status;

@@ -1,208 +1,176 @@
 #include "cport-cli.h"
 
-#include <stddef.h>
+#include "cport-cli-os.h"
+#include "cport-cli-output.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-struct option {
-    const char *name;
-    size_t offset;
-    int64_t min, max;
-};
-
-#define FIELD(field) offsetof(struct cli_options, field)
-
-static const struct option options[] = {{"--port", FIELD(tcp_port), 1, 65535},
-    {"--timeout", FIELD(timeout_s), 1, 86400}, {"--connections", FIELD(connections), 1, 20000},
-    {"--size", FIELD(size), 0, 10000000}, {"--seconds", FIELD(seconds), 1, 86400},
-    {"--depth", FIELD(depth), 1, 1024}, {"--count", FIELD(count), 0, INT64_MAX}};
-
-static const char usage[] =
-    "usage: cport-cli [OPTION]... COMMAND\n"
-    "\n"
-    "  echo TEXT    send TEXT to the server's Message protocol and print what comes back\n"
-    "  ping         send a ping and print how long its answer took\n"
-    "  throughput   load the server's Throughput protocol and print messages per second and "
-    "latency\n"
-    "\n"
-    "  ls [FOLDER]               list folders and files\n"
-    "  mkdir FOLDER, rmdir FOLDER, rm FILE\n"
-    "  upload LOCAL [FILE]       send a file, from where an earlier upload was cut off\n"
-    "  download FILE [LOCAL]     fetch a file, from where an earlier download was cut off\n"
-    "  cat FILE, put FILE        to standard output, from standard input\n"
-    "\n"
-    "  clients, stats            who is connected, what has been counted\n"
-    "  kick REMOTE               end a connection, by its remote address\n"
-    "  log                       the server's log, as it is written\n"
-    "  publish TOPIC TEXT, subscribe TOPIC\n"
-    "  chat ROOM                 say what is typed to all who are there, and see what they say\n"
-    "\n"
-    "  --user NAME         log in; the password is in --password-file FILE, $CPORT_PASSWORD, or "
-    "the first\n"
-    "                      line of standard input\n"
-    "  --password-file FILE   its first line is the password\n"
-    "  --json              ls, clients, stats, publish, subscribe, chat: for programs\n"
-    "  --restart           upload, download: replace what is there\n"
-    "  --verify            upload, download: compare every byte afterwards\n"
-    "  --count N           subscribe: end after N pushes [0: never]\n"
-    "  --host HOST         numeric address of the server [127.0.0.1]\n"
-    "  --port PORT         [9999]\n"
-    "  --timeout SECONDS   echo, ping: how long to wait for the answer [5]\n"
-    "  --connections N     throughput: connections at a time [32]\n"
-    "  --size BYTES        throughput: data in each packet [64]\n"
-    "  --depth N           throughput: packets under way on each connection [1]\n"
-    "  --seconds N         throughput: how long [3]\n"
-    "  --help, --version\n"
-    "\n"
-    "Exit status: 0 done, 1 the server answered with an error or with something else than "
-    "expected,\n"
-    "2 wrong usage, 3 no connection to the server, 4 the connection ended or the answer took too "
-    "long.\n";
-
-static bool number_parse(const char *text, int64_t min, int64_t max, int64_t *ret_value)
-{
-    char *end;
-    long long value = strtoll(text, &end, 10);
-    if (end == text || *end != '\0' || value < min || value > max)
-        return false;
-    *ret_value = value;
-    return true;
-}
-
-/* Takes one option and its value, "--name value" or "--name=value". */
-static bool option_parse(char **argv, int *at, struct cli_options *ret_options)
-{
-    const char *name = argv[*at];
-    size_t len = strcspn(name, "=");
-    const char *value = name[len] == '=' ? name + len + 1 : argv[++*at];
-    if (!value) {
-        fprintf(stderr, "cport-cli: %s needs a value\n", name);
-        return false;
-    }
-    if (len == 15 && memcmp(name, "--password-file", len) == 0) {
-        ret_options->password_file = value;
-        return true;
-    }
-    if (len == 6 && (memcmp(name, "--host", len) == 0 || memcmp(name, "--user", len) == 0)) {
-        *(name[2] == 'h' ? &ret_options->host : &ret_options->user) = value;
-        return true;
-    }
-    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
-        const struct option *option = &options[i];
-        if (strlen(option->name) != len || memcmp(option->name, name, len) != 0)
-            continue;
-        int64_t number;
-        if (!number_parse(value, option->min, option->max, &number)) {
-            fprintf(stderr, "cport-cli: %s takes %lld to %lld, not %s\n", option->name,
-                (long long)option->min, (long long)option->max, value);
-            return false;
-        }
-        memcpy((char *)ret_options + option->offset, &number, sizeof(number));
-        return true;
-    }
-    fprintf(stderr, "cport-cli: unknown option %.*s; --help lists them\n", (int)len, name);
-    return false;
-}
-
-int cli_address_of(const struct cli_options *wanted, struct cli_address *ret_address)
-{
-    const char *host = strcmp(wanted->host, "localhost") == 0 ? "127.0.0.1" : wanted->host;
-    if (cport_address(host, (uint16_t)wanted->tcp_port, &ret_address->storage, &ret_address->len) ==
-        0)
-        return CLI_OK;
-    fprintf(stderr, "cport-cli: --host takes a numeric address, not %s\n", wanted->host);
-    return CLI_USAGE;
-}
-
-int cli_port_open(cport_port **ret_port)
-{
-    cport_port_options single = {.size = sizeof(single), .flags = CPORT_PORT_SINGLE};
-    int error = cport_port_open(&single, ret_port);
-    if (error == 0)
-        return CLI_OK;
-    fprintf(stderr, "cport-cli: cannot open a port: %s\n", cport_strerror(error));
-    return CLI_NO_SERVER;
-}
-
 /* Commands by the words that they take: what is NULL is not given. */
-static const struct {
+struct command {
     const char *name;
+    const char *words; /* as the help shows them */
     int words_min, words_max;
+    const char *summary;
+    const char *details; /* lines for its own help */
+    const char *json;    /* what --json prints */
     int (*none)(const struct cli_options *options);
     int (*one)(const struct cli_options *options, const char *word);
     int (*two)(const struct cli_options *options, const char *word, const char *other);
-} commands[] = {{"echo", 1, 1, NULL, cli_echo, NULL}, {"ping", 0, 0, cli_ping, NULL, NULL},
-    {"throughput", 0, 0, cli_throughput, NULL, NULL}, {"ls", 0, 1, NULL, cli_ls, NULL},
-    {"mkdir", 1, 1, NULL, cli_mkdir, NULL}, {"rmdir", 1, 1, NULL, cli_rmdir, NULL},
-    {"rm", 1, 1, NULL, cli_rm, NULL}, {"upload", 1, 2, NULL, NULL, cli_upload},
-    {"download", 1, 2, NULL, NULL, cli_download}, {"cat", 1, 1, NULL, cli_cat, NULL},
-    {"put", 1, 1, NULL, cli_put, NULL}, {"clients", 0, 0, cli_clients, NULL, NULL},
-    {"stats", 0, 0, cli_stats, NULL, NULL}, {"kick", 1, 1, NULL, cli_kick, NULL},
-    {"log", 0, 0, cli_log, NULL, NULL}, {"publish", 2, 2, NULL, NULL, cli_publish},
-    {"subscribe", 1, 1, NULL, cli_subscribe, NULL}, {"chat", 1, 1, NULL, cli_chat, NULL}};
+};
 
-static int command_run(const struct cli_options *chosen, char **words, int count)
+#define NAME_JSON "{\"name\": \"folder/name\"}"
+
+static const struct command commands[] = {
+    {"echo", " TEXT", 1, 1, "send TEXT and print what comes back",
+        "Over the Message protocol, which wants no login for it.\n", "{\"text\": \"hello\"}", NULL,
+        cli_echo, NULL},
+    {"ping", "", 0, 0, "print how long an answer takes", "",
+        "{\"host\": \"127.0.0.1\", \"port\": 9999, \"us\": 74}", cli_ping, NULL, NULL},
+    {"throughput", "", 0, 0, "load the server and print messages per second and latency",
+        "Every reply is compared to the byte. A connection sends again when it has been "
+        "answered.\n",
+        "{\"connections\": 32, \"depth\": 1, \"size\": 64, \"seconds\": 3.00, \"messages\": 1234,\n"
+        "   \"messages_per_second\": 411, \"latency_us\": {\"p50\": 70, \"p99\": 90, \"p99.9\": "
+        "120, \"max\": 400}}",
+        cli_throughput, NULL, NULL},
+    {"ls", " [FOLDER]", 0, 1, "list folders and files", "FOLDER is the root if it is not given.\n",
+        "[{\"name\": \"file\", \"size\": 1500000, \"folder\": false},\n"
+        "   {\"name\": \"inner\", \"folder\": true}]",
+        NULL, cli_ls, NULL},
+    {"mkdir", " FOLDER", 1, 1, "make a folder", "One that is there already is fine.\n", NAME_JSON,
+        NULL, cli_mkdir, NULL},
+    {"rmdir", " FOLDER", 1, 1, "delete a folder and all that is in it", "", NAME_JSON, NULL,
+        cli_rmdir, NULL},
+    {"rm", " FILE", 1, 1, "delete a file", "One that is not there is fine.\n", NAME_JSON, NULL,
+        cli_rm, NULL},
+    {"upload", " LOCAL [FILE]", 1, 2, "send a file, from where an earlier upload was cut off",
+        "FILE is the name on the server: that of LOCAL if it is not given, or ends in a slash. It "
+        "is durable there\nwhen this ends with 0.\n",
+        "{\"local\": \"a\", \"name\": \"folder/a\", \"size\": 1500000, \"offset\": 600000, "
+        "\"verified\": true}\n   offset: where it went on",
+        NULL, NULL, cli_upload},
+    {"download", " FILE [LOCAL]", 1, 2, "fetch a file, from where an earlier download was cut off",
+        "LOCAL is the last part of FILE if it is not given; if it is a folder, a file in it.\n",
+        "{\"local\": \"a\", \"name\": \"folder/a\", \"size\": 1500000, \"offset\": 600000, "
+        "\"verified\": true}\n   offset: where it went on",
+        NULL, NULL, cli_download},
+    {"cat", " FILE", 1, 1, "a file of the server's to standard output", "",
+        "{\"name\": \"folder/name\", \"base64\": \"aGVsbG8=\", \"size\": 5}", NULL, cli_cat, NULL},
+    {"put", " FILE", 1, 1, "standard input to a file of the server's",
+        "What was there before is replaced.\n", "{\"name\": \"folder/name\", \"size\": 5}", NULL,
+        cli_put, NULL},
+    {"clients", "", 0, 0, "who is connected",
+        "A line each: local address, remote address, protocol, user, connected since, last "
+        "active.\n",
+        "[{\"local\": \"127.0.0.1:9999\", \"remote\": \"127.0.0.1:50000\", \"protocol\": "
+        "\"control\",\n"
+        "   \"user\": \"ann\", \"connected\": \"2026-01-31 23:59:59\", \"active\": "
+        "\"2026-01-31 23:59:59\"}]",
+        cli_clients, NULL, NULL},
+    {"stats", "", 0, 0, "what has been counted", "", "{\"accepted\": 12, \"frames\": 345, ...}",
+        cli_stats, NULL, NULL},
+    {"kick", " REMOTE", 1, 1, "end a connection, by its remote address",
+        "REMOTE is what `clients` shows. Administrators may.\n",
+        "{\"remote\": \"127.0.0.1:50000\"}", NULL, cli_kick, NULL},
+    {"log", "", 0, 0, "the server's log, as it is written", "",
+        "{\"line\": \"2026-01-31T23:59:59.123Z info event=...\"}, one for each line", cli_log, NULL,
+        NULL},
+    {"publish", " TOPIC TEXT", 2, 2, "send TEXT to all who have subscribed to TOPIC", "",
+        "{\"receivers\": 2}", NULL, NULL, cli_publish},
+    {"subscribe", " TOPIC", 1, 1, "print what is published to TOPIC, as it comes",
+        "Each push has the number that the server gave it.\n",
+        "{\"number\": 1, \"data\": \"text\"}, one for each push", NULL, cli_subscribe, NULL},
+    {"chat", " ROOM", 1, 1, "say what is typed to all who are there, and see what they say",
+        "A room is a topic. The end of the input is the end.\n",
+        "{\"number\": 1, \"data\": \"ann: text\"}, one for each line said", NULL, cli_chat, NULL}};
+
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static const struct command *command_find(const char *name)
 {
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        if (strcmp(commands[i].name, words[0]) != 0 || count - 1 < commands[i].words_min ||
-            count - 1 > commands[i].words_max)
-            continue;
-        if (commands[i].none)
-            return commands[i].none(chosen);
-        if (commands[i].one)
-            return commands[i].one(chosen, count > 1 ? words[1] : "");
-        return commands[i].two(chosen, words[1], count > 2 ? words[2] : NULL);
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
     }
-    fputs(usage, stderr);
-    return CLI_USAGE;
+    return NULL;
 }
 
-/* Options that take no value. */
-static bool flag_parse(const char *text, struct cli_options *ret_options)
+static void help_all(void)
 {
-    if (strcmp(text, "--json") == 0)
-        return ret_options->json = true;
-    if (strcmp(text, "--restart") == 0)
-        return ret_options->restart = true;
-    if (strcmp(text, "--verify") == 0)
-        return ret_options->verify = true;
-    return false;
+    fputs("usage: cport-cli [OPTION]... COMMAND [WORD]...\n\n", stdout);
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        int len = printf("  %s%s", commands[i].name, commands[i].words);
+        printf("%*s%s\n", len < 24 ? 25 - len : 1, "", commands[i].summary);
+    }
+    fputs(
+        "\n`cport-cli COMMAND --help` tells more of a command, and its own options. All have:\n\n",
+        stdout);
+    cli_options_help(NULL);
+    fputs("\nNames on the server are divided by /. What begins with -- and is no option goes after "
+          "a -- alone.\n\n"
+          "Exit status: 0 done; 1 the server refused, or answered something else than expected; 2 "
+          "wrong usage, or\nsomething here cannot be read or written; 3 no connection to the "
+          "server; 4 the connection ended, or the\nserver was silent for too long.\n",
+        stdout);
+}
+
+static void help_one(const struct command *command)
+{
+    printf("usage: cport-cli [OPTION]... %s%s\n\n%c%s.\n%s\n", command->name, command->words,
+        command->summary[0] - 'a' + 'A', command->summary + 1, command->details);
+    cli_options_help(command->name);
+    fputs("  and those of every command: cport-cli --help\n", stdout);
+    printf("\nWith --json it prints\n   %s\n", command->json);
+}
+
+static int command_run(
+    const struct command *command, const struct cli_options *options, const char **words, int count)
+{
+    if (count - 1 < command->words_min || count - 1 > command->words_max) {
+        output_error("%s takes%s, not %d word%s", command->name,
+            command->words[0] ? command->words : " no words", count - 1, count == 2 ? "" : "s");
+        fprintf(stderr, "usage: cport-cli [OPTION]... %s%s\n", command->name, command->words);
+        return CLI_USAGE;
+    }
+    if (!cli_options_fit(command->name))
+        return CLI_USAGE;
+    if (command->none)
+        return command->none(options);
+    if (command->one)
+        return command->one(options, count > 1 ? words[1] : "");
+    return command->two(options, words[1], count > 2 ? words[2] : NULL);
+}
+
+static int run(int argc, char **argv)
+{
+    struct cli_options chosen;
+    const char *words[3] = {0};
+    int count = cli_options_parse(argc, argv, &chosen, words, 3);
+    if (count < 0)
+        return CLI_USAGE;
+    const struct command *command = count > 0 ? command_find(words[0]) : NULL;
+    if (count > 0 && !command) {
+        output_error("no command is called %s; --help lists them", words[0]);
+        return CLI_USAGE;
+    }
+    if (chosen.version) {
+        printf("cport-cli %s\n", cport_version());
+    } else if (chosen.help && command) {
+        help_one(command);
+    } else if (chosen.help) {
+        help_all();
+    } else if (!command) {
+        fputs("usage: cport-cli [OPTION]... COMMAND [WORD]...; --help lists them\n", stderr);
+        return CLI_USAGE;
+    } else {
+        return command_run(command, &chosen, words, count);
+    }
+    return CLI_OK;
 }
 
 int main(int argc, char **argv)
 {
-    struct cli_options chosen = {.host = "127.0.0.1",
-        .tcp_port = 9999,
-        .timeout_s = 5,
-        .connections = 32,
-        .size = 64,
-        .seconds = 3,
-        .depth = 1};
-    char *words[4] = {0};
-    int count = 0;
-    bool options_end = false;
-    for (int i = 1; i < argc; i++) {
-        if (options_end || strncmp(argv[i], "--", 2) != 0) {
-            if (count < 4)
-                words[count++] = argv[i];
-        } else if (strcmp(argv[i], "--") == 0) {
-            options_end = true;
-        } else if (strcmp(argv[i], "--help") == 0) {
-            fputs(usage, stdout);
-            return CLI_OK;
-        } else if (strcmp(argv[i], "--version") == 0) {
-            printf("cport-cli %s\n", cport_version());
-            return CLI_OK;
-        } else if (flag_parse(argv[i], &chosen)) {
-            continue;
-        } else if (!option_parse(argv, &i, &chosen)) {
-            return CLI_USAGE;
-        }
-    }
-    if (count == 0) {
-        fputs(usage, stderr);
-        return CLI_USAGE;
-    }
-    return command_run(&chosen, words, count);
+    cli_os_start(&argc, &argv);
+    return output_end(run(argc, argv));
 }

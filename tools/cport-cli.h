@@ -1,7 +1,7 @@
 /*
  * cport-cli: the command-line client of the reference server, on libcport itself, so it runs where the library does.
  *
- * Ownership: a session is the command's. Threading: one thread.
+ * Ownership: a session is the command's. Threading: one thread; a chat has two, each with a session of its own.
  */
 #ifndef CPORT_TOOLS_CPORT_CLI_H
 #define CPORT_TOOLS_CPORT_CLI_H
@@ -15,7 +15,7 @@
 enum cli_status {
     CLI_OK = 0,
     CLI_REFUSED = 1,
-    CLI_USAGE = 2,
+    CLI_USAGE = 2, /* and whatever cannot be read or written here */
     CLI_NO_SERVER = 3,
     CLI_NO_ANSWER = 4
 };
@@ -23,7 +23,7 @@ enum cli_status {
 struct cli_options {
     const char *host;
     int64_t tcp_port;
-    int64_t timeout_s; /* for one answer */
+    int64_t timeout_s; /* for an answer, and for a connection */
     int64_t connections;
     int64_t size; /* bytes of data in a packet */
     int64_t seconds;
@@ -34,16 +34,20 @@ struct cli_options {
     bool json;
     bool restart; /* upload, download: from the start */
     bool verify;  /* the same: compare every byte afterwards */
+    bool help;
+    bool version;
 };
 
-struct cli_address {
-    struct sockaddr_storage storage;
-    cport_socklen len;
-};
+/* Takes options out of argv; the words that are left, at most words_max of them, are the command and what it is about.
+ * Returns how many there are, also beyond words_max; -1: wrong usage, which has been said. */
+int cli_options_parse(
+    int argc, char **argv, struct cli_options *ret_options, const char **words, int words_max);
 
-/* Both say what went wrong on standard error. */
-int cli_address_of(const struct cli_options *options, struct cli_address *ret_address);
-int cli_port_open(cport_port **ret_port);
+/* Whether a command takes the options that were given: those of others are a mistake, which is said. */
+bool cli_options_fit(const char *command);
+
+/* The options that a command has of its own, or that all have (NULL), as lines of help on standard output. */
+void cli_options_help(const char *command);
 
 int cli_echo(const struct cli_options *options, const char *text);
 int cli_ping(const struct cli_options *options);

@@ -1,50 +1,20 @@
 /* cport-cli with files, operators' questions and topics. Its path is in the environment's CPORT_CLI, everybody's password in CPORT_PASSWORD:
  * it is bob's. */
+#include "client.h"
 #include "e2e.h"
 #include "files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-struct outcome {
-    int status;
-    char output[8192]; /* lines, each ended by \n */
-    char errors[4096];
-};
-
 static struct e2e_server server;
 static struct files *here;
 static struct path root;
 static char local[80];
 
-static struct child *start(const char *const *words)
-{
-    static char number[8];
-    const char *argv[16] = {getenv("CPORT_CLI"), "--user", "bob", "--port", number};
-    size_t count = 5;
-    snprintf(number, sizeof(number), "%u", server.tcp_port);
-    for (; *words; words++)
-        argv[count++] = *words;
-    struct child *child = child_start(argv);
-    assert_non_null(child);
-    return child;
-}
-
-static void run(struct outcome *outcome, int status, const char *const *words)
-{
-    size_t used = 0;
-    struct child *child = start(words);
-    while (used + 1 < sizeof(outcome->output) &&
-           child_line(child, outcome->output + used, sizeof(outcome->output) - used - 1)) {
-        used += strlen(outcome->output + used);
-        outcome->output[used++] = '\n';
-    }
-    outcome->output[used] = '\0';
-    outcome->status = child_wait(child, outcome->errors, sizeof(outcome->errors));
-    if (outcome->status != status)
-        fail_msg("%s: status %d: %s", words[0], outcome->status, outcome->errors);
-}
-#define RUN(status, ...) run(&outcome, status, (const char *const[]){__VA_ARGS__, NULL})
+#define BOB "--user", "bob"
+#define RUN(status, ...)                                                                           \
+    client_run(&outcome, status, server.tcp_port, CLIENT_WORDS(BOB, __VA_ARGS__))
 
 static int prepare(void **state)
 {
@@ -124,12 +94,97 @@ static void files_go_there_and_back(void **state)
     assert_non_null(strstr(outcome.errors, "--restart"));
     RUN(0, "--restart", "upload", local, "folder/file");
     RUN(1, "download", "folder/nothing", local);
-    assert_non_null(strstr(outcome.errors, "No such file"));
+    assert_non_null(strstr(outcome.errors, "folder/nothing: No such file"));
+    put_local(bytes, 20);
+    RUN(1, "download", "folder/file", local); /* ten bytes */
+    assert_non_null(strstr(outcome.errors, "--restart"));
+    expect_local(bytes, 20);
+    assert_int_equal(remove(local), 0);
+    RUN(1, "download", "folder/nothing", local);
+    assert_null(fopen(local, "rb"));
     RUN(0, "rm", "folder/file");
     RUN(0, "rmdir", "folder");
     RUN(1, "ls", "folder");
     RUN(1, "mkdir", "..");
     RUN(2, "upload", "no such file");
+    assert_non_null(strstr(outcome.errors, "cannot read no such file: "));
+    RUN(2, "upload", root.text);
+    assert_non_null(strstr(outcome.errors, "it is a folder"));
+    free(bytes);
+    e2e_stop(&server);
+}
+
+static void transfers_tell_programs_what_they_did(void **state)
+{
+    (void)state;
+    struct outcome outcome;
+    char wanted[256];
+    uint8_t *bytes = e2e_bytes(300000, 22);
+    put_local(bytes, 100000);
+    RUN(0, "mkdir", "folder", "--json");
+    assert_string_equal(outcome.output, "{\"name\": \"folder\"}\n");
+    RUN(0, "upload", local, "folder/"); /* under its own name */
+    assert_string_equal(outcome.output, "");
+    put_local(bytes, 300000);
+    RUN(0, "--verify", "--json", "upload", local, "folder/");
+    snprintf(wanted, sizeof(wanted),
+        "{\"local\": \"%s\", \"name\": \"folder/%s\", \"size\": 300000, \"offset\": 100000, "
+        "\"verified\": true}\n",
+        local, local);
+    assert_string_equal(outcome.output, wanted);
+    snprintf(wanted, sizeof(wanted), "folder/%s", local);
+    put_local(bytes, 300000);
+    RUN(0, "--json", "download", wanted); /* here it has the same name */
+    assert_non_null(strstr(outcome.output, "\"size\": 300000, \"offset\": 300000, "));
+    RUN(0, "--json", "download", wanted, root.text); /* into a folder */
+    assert_non_null(strstr(outcome.output, "\"size\": 300000, \"offset\": 0, "));
+    RUN(0, "--verify", "upload", local); /* so it lies in the root by now */
+    free(bytes);
+    e2e_stop(&server);
+}
+
+static void names_arrive_as_they_are(void **state)
+{
+    (void)state;
+    static const char name[] = "a folder/two words and \xC3\xA9\xE2\x82\xAC";
+    struct outcome outcome;
+    put_local((const uint8_t *)"hello", 5);
+    RUN(0, "mkdir", "a folder");
+    RUN(0, "upload", local, name);
+    RUN(0, "cat", "--json", name);
+    assert_non_null(strstr(outcome.output, "\"base64\": \"aGVsbG8=\", \"size\": 5}"));
+    assert_non_null(strstr(outcome.output, name));
+    RUN(0, "ls", "a folder");
+    assert_string_equal(outcome.output, "              5  two words and \xC3\xA9\xE2\x82\xAC\n");
+    RUN(0, "rm", name);
+    RUN(2, "mkdir", "a=b");
+    RUN(2, "mkdir", "a\nb");
+    assert_non_null(strstr(outcome.errors, "a?b: what is sent"));
+    RUN(1, "ls", "no/such\x1B[2Jfolder");
+    assert_null(strchr(outcome.errors, 0x1B));
+    RUN(1, "mkdir", "..");
+    assert_non_null(
+        strstr(outcome.errors, "..: Parameter missing or malformed (code 6): it may be"));
+    e2e_stop(&server);
+}
+
+/* A client that uploads the file already is ended, and what it has brought is gone on with. */
+static void an_upload_is_taken_over(void **state)
+{
+    (void)state;
+    struct outcome outcome;
+    uint8_t *bytes = e2e_bytes(200000, 23);
+    cport_os_handle first = e2e_connect(&server, 0x02);
+    e2e_login(first, "bob");
+    e2e_packet_send(first, "[Request]\r\nCommand=Upload\r\nDirName=\r\nFileName=file", "", 0);
+    e2e_packet_expect(first, "[Response]\r\nCommand=Upload\r\nCode=0\r\nFileSize=0", "", 0);
+    e2e_packet_send(first, "[Request]\r\nCommand=Data", bytes, 50000);
+    e2e_packet_send(first, "[Request]\r\nCommand=Active", "", 0);
+    e2e_packet_expect(first, "[Response]\r\nCommand=Active\r\nCode=0", "", 0);
+    put_local(bytes, 200000);
+    RUN(0, "--verify", "--json", "upload", local, "file");
+    assert_non_null(strstr(outcome.output, "\"offset\": 50000"));
+    net_close(first);
     free(bytes);
     e2e_stop(&server);
 }
@@ -159,9 +214,10 @@ static void operators_are_answered(void **state)
     RUN(0, "stats", "--json");
     assert_non_null(strstr(outcome.output, "\n  \"logins\": 4,"));
     RUN(1, "kick", "1.2.3.4:5");
-    assert_non_null(strstr(outcome.errors, "code 5"));
+    assert_non_null(
+        strstr(outcome.errors, "1.2.3.4:5: Not completed (code 5): administrators may"));
     RUN(1, "--user", "nobody", "stats");
-    assert_non_null(strstr(outcome.errors, "code 7"));
+    assert_non_null(strstr(outcome.errors, "nobody: Wrong user or password (code 7): look at"));
     e2e_stop(&server);
 }
 
@@ -171,7 +227,7 @@ static void topics_and_the_log_are_followed(void **state)
     struct outcome outcome;
     char line[1200], errors[1024];
     struct child *listener =
-        start((const char *const[]){"subscribe", "news", "--count", "2", NULL});
+        client_start(server.tcp_port, CLIENT_WORDS(BOB, "subscribe", "news", "--count", "2"));
     assert_true(child_line(listener, line, sizeof(line)));
     assert_string_equal(line, "subscribed");
     RUN(0, "publish", "news", "first");
@@ -184,7 +240,7 @@ static void topics_and_the_log_are_followed(void **state)
     assert_string_equal(line, "2 second one");
     assert_int_equal(child_wait(listener, errors, sizeof(errors)), 0);
 
-    struct child *reader = start((const char *const[]){"log", NULL});
+    struct child *reader = client_start(server.tcp_port, CLIENT_WORDS(BOB, "log"));
     assert_true(child_line(reader, line, sizeof(line)));
     assert_memory_equal(line, "cport-server ", 13);
     RUN(1, "--user", "nobody", "stats");
@@ -204,6 +260,9 @@ int main(int argc, char **argv)
 #define CLIENT_TEST(test) cmocka_unit_test_setup_teardown(test, prepare, clean)
     const struct CMUnitTest tests[] = {
         CLIENT_TEST(files_go_there_and_back),
+        CLIENT_TEST(transfers_tell_programs_what_they_did),
+        CLIENT_TEST(names_arrive_as_they_are),
+        CLIENT_TEST(an_upload_is_taken_over),
         CLIENT_TEST(texts_are_printed),
         CLIENT_TEST(operators_are_answered),
         CLIENT_TEST(topics_and_the_log_are_followed),

@@ -115,16 +115,21 @@ void peer_start(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-cport_os_handle net_connect(uint16_t tcp_port)
+static void net_prepare(int fd)
 {
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return CPORT_OS_HANDLE_INVALID;
     int on = 1;
     struct timeval patience = {.tv_sec = NET_PATIENCE_SECONDS};
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+}
+
+cport_os_handle net_connect(uint16_t tcp_port)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return CPORT_OS_HANDLE_INVALID;
+    net_prepare(fd);
     struct sockaddr_in address = {.sin_family = AF_INET,
         .sin_port = htons(tcp_port),
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -132,6 +137,32 @@ cport_os_handle net_connect(uint16_t tcp_port)
         close(fd);
         return CPORT_OS_HANDLE_INVALID;
     }
+    return fd;
+}
+
+cport_os_handle net_listen(uint16_t *ret_tcp_port)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    if (fd < 0)
+        return CPORT_OS_HANDLE_INVALID;
+    net_prepare(fd); /* accept has the same patience */
+    if (bind(fd, (struct sockaddr *)&address, len) != 0 || listen(fd, 16) != 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &len) != 0) {
+        close(fd);
+        return CPORT_OS_HANDLE_INVALID;
+    }
+    *ret_tcp_port = ntohs(address.sin_port);
+    return fd;
+}
+
+cport_os_handle net_accept(cport_os_handle listener)
+{
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0)
+        return CPORT_OS_HANDLE_INVALID;
+    net_prepare(fd);
     return fd;
 }
 

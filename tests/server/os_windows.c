@@ -14,8 +14,8 @@ struct child {
     HANDLE errors;
 };
 
-/* Quotes as CommandLineToArgvW undoes it; no argument of ours holds a quote. */
-static char *command_line(const char *const *argv)
+/* Quotes as CommandLineToArgvW undoes it; no argument of ours holds a quote or ends in a backslash. */
+static wchar_t *command_line(const char *const *argv)
 {
     size_t len = 1;
     for (const char *const *argument = argv; *argument; argument++)
@@ -26,7 +26,12 @@ static char *command_line(const char *const *argv)
         strcat(line, *argument);
         strcat(line, "\"");
     }
-    return line;
+    int wide_len = line ? MultiByteToWideChar(CP_UTF8, 0, line, -1, NULL, 0) : 0;
+    wchar_t *wide = calloc((size_t)wide_len + 1, sizeof(*wide));
+    if (wide)
+        MultiByteToWideChar(CP_UTF8, 0, line, -1, wide, wide_len);
+    free(line);
+    return wide;
 }
 
 static HANDLE errors_file(SECURITY_ATTRIBUTES *inherited)
@@ -56,19 +61,19 @@ struct child *child_start(const char *const *argv)
     SECURITY_ATTRIBUTES inherited = {.nLength = sizeof(inherited), .bInheritHandle = TRUE};
     HANDLE read_end, write_end;
     struct child *child = calloc(1, sizeof(*child));
-    char *line = command_line(argv);
+    wchar_t *line = command_line(argv);
     if (!child || !line || !CreatePipe(&read_end, &write_end, &inherited, 0))
         goto free_child;
     SetHandleInformation(read_end, HANDLE_FLAG_INHERIT, 0);
     child->errors = errors_file(&inherited);
 
-    STARTUPINFOA startup = {.cb = sizeof(startup),
+    STARTUPINFOW startup = {.cb = sizeof(startup),
         .dwFlags = STARTF_USESTDHANDLES,
         .hStdInput = GetStdHandle(STD_INPUT_HANDLE),
         .hStdOutput = write_end,
         .hStdError = child->errors};
     PROCESS_INFORMATION process;
-    BOOL started = CreateProcessA(NULL, line, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &process);
+    BOOL started = CreateProcessW(NULL, line, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &process);
     CloseHandle(write_end);
     if (!started)
         goto close_pipe;
@@ -156,17 +161,22 @@ void peer_start(void)
     WSAStartup(MAKEWORD(2, 2), &data);
 }
 
+static void net_prepare(SOCKET fd)
+{
+    BOOL on = TRUE;
+    DWORD patience = NET_PATIENCE_SECONDS * 1000;
+    SetHandleInformation((HANDLE)fd, HANDLE_FLAG_INHERIT, 0);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof(on));
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, (const char *)&patience, sizeof(patience));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, (const char *)&patience, sizeof(patience));
+}
+
 cport_os_handle net_connect(uint16_t tcp_port)
 {
     SOCKET fd = socket(AF_INET, SOCK_STREAM, 0);
     if (fd == INVALID_SOCKET)
         return CPORT_OS_HANDLE_INVALID;
-    SetHandleInformation((HANDLE)fd, HANDLE_FLAG_INHERIT, 0);
-    BOOL on = TRUE;
-    DWORD patience = NET_PATIENCE_SECONDS * 1000;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof(on));
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, (const char *)&patience, sizeof(patience));
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, (const char *)&patience, sizeof(patience));
+    net_prepare(fd);
     struct sockaddr_in address = {.sin_family = AF_INET,
         .sin_port = htons(tcp_port),
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -174,6 +184,37 @@ cport_os_handle net_connect(uint16_t tcp_port)
         closesocket(fd);
         return CPORT_OS_HANDLE_INVALID;
     }
+    return fd;
+}
+
+cport_os_handle net_listen(uint16_t *ret_tcp_port)
+{
+    SOCKET fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int len = sizeof(address);
+    if (fd == INVALID_SOCKET)
+        return CPORT_OS_HANDLE_INVALID;
+    SetHandleInformation((HANDLE)fd, HANDLE_FLAG_INHERIT, 0);
+    if (bind(fd, (struct sockaddr *)&address, len) != 0 || listen(fd, 16) != 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &len) != 0) {
+        closesocket(fd);
+        return CPORT_OS_HANDLE_INVALID;
+    }
+    *ret_tcp_port = ntohs(address.sin_port);
+    return fd;
+}
+
+cport_os_handle net_accept(cport_os_handle listener)
+{
+    struct timeval patience = {.tv_sec = NET_PATIENCE_SECONDS};
+    fd_set readable;
+    FD_ZERO(&readable);
+    FD_SET(listener, &readable);
+    SOCKET fd = select(0, &readable, NULL, NULL, &patience) > 0 ? accept(listener, NULL, NULL)
+                                                                : INVALID_SOCKET;
+    if (fd == INVALID_SOCKET)
+        return CPORT_OS_HANDLE_INVALID;
+    net_prepare(fd);
     return fd;
 }
 

@@ -42,6 +42,9 @@ void peer_start(void); /* once, before anything else here */
 #define NET_PATIENCE_SECONDS 60
 
 cport_os_handle net_connect(uint16_t tcp_port); /* to 127.0.0.1; CPORT_OS_HANDLE_INVALID: refused */
+/* A server of one's own on 127.0.0.1. */
+cport_os_handle net_listen(uint16_t *ret_tcp_port);
+cport_os_handle net_accept(cport_os_handle listener);               /* waits */
 int64_t net_send(cport_os_handle fd, const void *data, size_t len); /* what went out, or < 0 */
 int64_t net_recv(cport_os_handle fd, void *data, size_t len);       /* 0: the end, < 0: an error */
 /* As net_send, but without waiting: 0 when nothing fits. */
