@@ -60,7 +60,7 @@ typedef struct cport_workers_options {
     uint32_t flags; /* CPORT_WORKERS_… */
     uint32_t unit;  /* CPORT_UNIT_… */
     uint32_t
-        ports; /* 0: one per unit. Fewer: the fastest kind of core first. More: units in turn, again */
+        ports; /* 0: one per unit. Fewer: the fastest kind of core first, each core once before any twice. More: units in turn, again */
     uint32_t
         threads_per_port; /* 0: 1. 1: ports are SINGLE; more: shared, with concurrency 1 unless `port` says more */
     uint32_t
@@ -88,6 +88,12 @@ typedef struct cport_workers_options {
         const char
             *line); /* NULL: silent. From any thread; ports without a log of their own use it too */
     void *log_ctx;
+    /* NULL, or: once per port, on one of its threads, when the deadline of cport_workers_stop has passed, before what is pending is
+     * cancelled: end in your own way what has not ended. */
+    void (*expire)(cport_worker *me);
+    /* NULL, or: on a thread whose cport_wait fails, which the thread does not survive; the port's connections are lost, and the
+     * pool's other ports go on: have it stopped. */
+    void (*fail)(cport_worker *me, int error);
 } cport_workers_options;
 
 typedef struct cport_workers_info {
@@ -110,6 +116,12 @@ typedef struct cport_workers_info {
  * hooks return. Nothing is left behind by a pool that does not open. Since: 0.1. */
 CPORT_WORKERS_API int cport_workers_open(const cport_workers_options *opt, cport_workers **ret_w);
 
+/* cport_workers_plan: how many ports a pool of these options would have. Ask for that number when opening one: what the process may
+ * use can change in between.
+ * Thread: any. Blocks: while the system is asked. Returns: the number; what cport_workers_open returns for options that cannot be,
+ * or when there is nothing to run on. Since: 0.1. */
+CPORT_WORKERS_API int cport_workers_plan(const cport_workers_options *opt);
+
 /* cport_workers_count: the number of ports. cport_workers_port: port i, NULL beyond them.
  * Thread: any. Blocks: no. Since: 0.1. */
 CPORT_WORKERS_API unsigned cport_workers_count(const cport_workers *w);
@@ -124,10 +136,16 @@ CPORT_WORKERS_API int cport_workers_here(void);
 CPORT_WORKERS_API int cport_workers_get_info(
     cport_workers *w, unsigned i, cport_workers_info *ret_info);
 
-/* cport_workers_stop: calls the drain hooks, waits until no port has a handle and no handler posts to another port any more,
- * joins every thread and frees the pool. At deadline_ns (absolute, as cport_now_ns; INT64_MAX: never; the past: at once)
- * what is pending is cancelled, and handlers get CPORT_ECANCELED for it; handles that are still there a second later are closed
- * by reset. Timers that are armed and events posted from outside the pool meanwhile are dropped in the end.
+/* cport_workers_hold: a packet that this port needs will be posted from outside the pool, as when a handler leaves work to threads of
+ * another kind: the port stays, whatever deadline there is, until cport_workers_release has been called once for each hold.
+ * Thread: the worker's. Blocks: no. Since: 0.1. */
+CPORT_WORKERS_API void cport_workers_hold(cport_worker *me);
+CPORT_WORKERS_API void cport_workers_release(cport_worker *me);
+
+/* cport_workers_stop: calls the drain hooks, waits until no port has a handle or is held and no handler posts to another port any
+ * more, joins every thread and frees the pool. At deadline_ns (absolute, as cport_now_ns; INT64_MAX: never; the past: at once)
+ * the expire hooks are called and what is pending is cancelled, and handlers get CPORT_ECANCELED for it; handles that are still
+ * there a second later are closed by reset. Timers that are armed and events posted from outside the pool meanwhile are dropped in the end.
  * Thread: any but the pool's own. Blocks: until all handlers and hooks have returned.
  * Returns: 0; CPORT_ETIMEDOUT it took longer than the deadline, and has ended all the same; CPORT_EBUSY a buffer pool was left
  * open, and its port with it; CPORT_EINVAL; CPORT_EWRONGTHREAD nothing has happened; else the error that ended a

@@ -8,16 +8,18 @@
 
 /* ---- The worker's side ---- */
 
-/* Looks how many handles there are, and closes them if that is the order. Inside the meeting, since threads that looked at once
- * might write their numbers in either order. */
+/* Looks whether there is something to wait for, and closes handles if that is the order. Inside the meeting, since threads that
+ * looked at once might write what they saw in either order. */
 static void site_look(struct site *site)
 {
     struct cport_workers *pool = site->pool;
     cport_port_info info = {.size = sizeof(info)};
     (void)cport_port_get_info(site->port, &info);
-    if (site->handles && !info.handles)
+    /* relaxed: pairs with nothing; who releases looks afterwards */
+    bool busy = info.handles || atomic_load_explicit(&site->holds, memory_order_relaxed);
+    if (site->busy && !busy)
         meeting_notify(&pool->meeting);
-    site->handles = info.handles;
+    site->busy = busy;
     if (!info.handles || pool->orders.cut != CUT_HANDLES)
         return;
 
@@ -75,6 +77,11 @@ static void site_obey(struct worker *me)
         if (!site->drain_told && pool->opt.drain)
             pool->opt.drain(&me->seen);
         site->drain_told = true;
+        if (orders.cut > CUT_NOTHING && !site->expire_told) {
+            site->expire_told = true;
+            if (pool->opt.expire)
+                pool->opt.expire(&me->seen);
+        }
         if (orders.cut > site->obeyed.cut)
             cancel_pending(site->port);
         if (orders.step >= STEP_THIN && !site_thin(me))
@@ -140,12 +147,12 @@ static void ring(struct cport_workers *pool)
     }
 }
 
-/* Has every site obeyed, and none a handle? */
+/* Has every site obeyed, and none anything to wait for? */
 static bool is_drained(const struct cport_workers *pool)
 {
     for (unsigned i = 0; i < pool->count; i++) {
         const struct site *site = &pool->sites[i];
-        if (site->running && (site->handles || !orders_same(site->obeyed, pool->orders)))
+        if (site->running && (site->busy || !orders_same(site->obeyed, pool->orders)))
             return false;
     }
     return true;

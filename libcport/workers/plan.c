@@ -102,13 +102,30 @@ static int kind_of(hwloc_topology_t topology, hwloc_const_bitmap_t cpuset)
     return efficiency;
 }
 
-/* The fastest kind first, otherwise as they are. */
-static void sort_by_kind(struct plan *plan)
+/* Places that share a core lie together. */
+static void take_turns(hwloc_topology_t topology, struct plan *plan)
+{
+    hwloc_obj_t before = NULL;
+    for (unsigned i = 0; i < plan->count; i++) {
+        hwloc_obj_t core = hwloc_get_next_obj_covering_cpuset_by_type(
+            topology, plan->places[i].cpuset, HWLOC_OBJ_CORE, NULL);
+        plan->places[i].turn = core && core == before ? plan->places[i - 1].turn + 1 : 0;
+        before = core;
+    }
+}
+
+static bool goes_before(const struct place *a, const struct place *b)
+{
+    return a->kind != b->kind ? a->kind > b->kind : a->turn < b->turn;
+}
+
+/* The fastest kind first, of each a place on every core before a second on any; otherwise as they are. */
+static void sort(struct plan *plan)
 {
     for (unsigned i = 1; i < plan->count; i++) {
         struct place place = plan->places[i];
         unsigned j = i;
-        for (; j > 0 && plan->places[j - 1].kind < place.kind; j--)
+        for (; j > 0 && goes_before(&place, &plan->places[j - 1]); j--)
             plan->places[j] = plan->places[j - 1];
         plan->places[j] = place;
     }
@@ -143,7 +160,10 @@ static bool make(hwloc_topology_t topology, const struct plan_request *request, 
         plan->places[i].numa = numa_of(topology, plan->places[i].cpuset);
         plan->places[i].kind = kind_of(topology, plan->places[i].cpuset);
     }
-    sort_by_kind(plan);
+    /* All of them stay as the machine has them, neighbours beside each other. */
+    if (request->ports > 0 && request->ports < plan->count)
+        take_turns(topology, plan);
+    sort(plan);
     assert(plan->places); /* something was left, and is in a place now */
     return request->ports == 0 || set_count(plan, request->ports);
 }

@@ -23,8 +23,9 @@ struct plan_request {
 
 struct place {
     hwloc_bitmap_t cpuset;
-    int numa; /* system's number of the memory; -1: several, or unknown */
-    int kind; /* of core: higher is faster; -1: several, or unknown */
+    int numa;      /* system's number of the memory; -1: several, or unknown */
+    int kind;      /* of core: higher is faster; -1: several, or unknown */
+    unsigned turn; /* of places on one core: 0, 1, … */
 };
 
 struct plan {

@@ -8,7 +8,7 @@
  *
  * How a pool ends. cport_workers_stop writes its orders into the pool and rings each site: a packet that some thread of the
  * site dequeues, obeys and answers. In turn: drain (the hook is called, handles end), thin (threads but the first leave, so
- * that from here on each port has one), rounds until one is quiet (no port has a handle, and no port has handed out an event
+ * that from here on each port has one), rounds until one is quiet (no port has a handle or is held, and none has handed out an event
  * since it answered the round before: so no handler can have posted anything that is still under way), leave. Ports are closed
  * when every thread has left its loop.
  */
@@ -62,12 +62,14 @@ struct site {
     /* The first thread's, and whoever has the bell's. */
     unsigned siblings; /* threads but the first that have not been joined */
     bool drain_told;
+    bool expire_told;
 
     unsigned reported; /* siblings whose start hooks have returned */
     bool running;      /* its first thread hands out events */
     bool rung;         /* the bell is on its way, or somebody obeys */
     struct orders obeyed;
-    uint32_t handles;         /* when last looked at */
+    bool busy;                /* when last looked at: it has handles, or is held */
+    _Atomic uint32_t holds;   /* packets to come from outside; its threads' */
     _Atomic uint64_t handled; /* events handed out while stopping, since the last answer */
     cport_op bell;
     cport_op closers[CLOSERS];

@@ -87,12 +87,14 @@ static void worker_stop(struct worker *me)
 /* ---- Events ---- */
 
 /* The port's engine has broken down: nothing comes from it any more. */
-static void worker_fails(const struct worker *me, int error)
+static void worker_fails(struct worker *me, int error)
 {
     struct site *site = me->site;
     struct cport_workers *pool = site->pool;
     pool_log(pool, "cport-workers: thread %u.%u ends: cport_wait: %s", site->index, me->seen.thread,
         cport_strerror(error));
+    if (pool->opt.fail)
+        pool->opt.fail(&me->seen, error);
     meeting_enter(&pool->meeting);
     if (pool->error == 0)
         pool->error = error;

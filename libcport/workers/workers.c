@@ -78,7 +78,7 @@ static int options_take(struct cport_workers *pool, const cport_workers_options 
 {
     cport_workers_options *opt = &pool->opt;
     const uint32_t known = CPORT_WORKERS_ONE_PER_CORE | CPORT_WORKERS_UNBOUND;
-    int r = options_copy(given, sizeof(*opt), sizeof(*opt), opt);
+    int r = options_copy(given, offsetof(cport_workers_options, expire), sizeof(*opt), opt);
     if (r < 0)
         return r;
     if ((opt->flags & ~known) || opt->unit > CPORT_UNIT_ALL || opt->ports > PLAN_PORTS_MAX ||
@@ -258,23 +258,52 @@ static int open_on(
     return 0;
 }
 
+/* What a pool is made of: its options, and this machine. */
+static int model_take(
+    const cport_workers_options *opt, struct cport_workers *model, struct machine *machine)
+{
+    char reason[256];
+    int r = options_take(model, opt);
+    if (r < 0)
+        return r;
+    r = machine_open(machine, MACHINE_HERE, NULL, reason, sizeof(reason));
+    if (r < 0) {
+        pool_log(model, "cport-workers: %s", reason);
+        return r == CPORT_ENOMEM ? r : CPORT_EIO;
+    }
+    return 0;
+}
+
 int cport_workers_open(const cport_workers_options *opt, cport_workers **ret_w)
 {
     struct cport_workers model = {0};
     struct machine machine;
-    char reason[256];
     if (!opt || !ret_w)
         return CPORT_EINVAL;
-    int r = options_take(&model, opt);
+    int r = model_take(opt, &model, &machine);
     if (r < 0)
         return r;
-    r = machine_open(&machine, MACHINE_HERE, NULL, reason, sizeof(reason));
-    if (r < 0) {
-        pool_log(&model, "cport-workers: %s", reason);
-        return r == CPORT_ENOMEM ? r : CPORT_EIO;
-    }
     r = open_on(&machine, &model, ret_w);
     machine_close(&machine);
+    return r;
+}
+
+int cport_workers_plan(const cport_workers_options *opt)
+{
+    struct cport_workers model = {0};
+    struct machine machine;
+    struct plan plan;
+    if (!opt)
+        return CPORT_EINVAL;
+    int r = model_take(opt, &model, &machine);
+    if (r < 0)
+        return r;
+    r = pool_plan(&model, &machine, &plan);
+    machine_close(&machine);
+    if (r < 0)
+        return r;
+    r = (int)plan.count;
+    plan_free(&plan);
     return r;
 }
 
@@ -310,6 +339,17 @@ int cport_workers_get_info(cport_workers *w, unsigned i, cport_workers_info *ret
 }
 
 /* ---- Stopping ---- */
+
+void cport_workers_hold(cport_worker *me)
+{
+    /* relaxed, as the release: the port's own threads look, each after it has handled its events */
+    atomic_fetch_add_explicit(&me->pool->sites[me->index].holds, 1, memory_order_relaxed);
+}
+
+void cport_workers_release(cport_worker *me)
+{
+    atomic_fetch_sub_explicit(&me->pool->sites[me->index].holds, 1, memory_order_relaxed);
+}
 
 int cport_workers_stop(cport_workers *w, int64_t deadline_ns)
 {

@@ -174,14 +174,20 @@ static int echo_start(cport_worker *me)
     return cport_accept(e->listener, &e->accept_op, CPORT_MULTISHOT);
 }
 
+void echo_end(struct echo *e)
+{
+    for (struct echo_conn *c = atomic_load(&e->conns); c; c = c->next)
+        (void)cport_close(c->handle, &c->close_op, 0);
+}
+
 static void echo_drain(cport_worker *me)
 {
     struct echo *e = me->ctx;
     if (me->index != 0)
         return;
     (void)cport_close(e->listener, &e->close_op, 0);
-    for (struct echo_conn *c = atomic_load(&e->conns); c && !e->keep; c = c->next)
-        (void)cport_close(c->handle, &c->close_op, 0);
+    if (!e->keep)
+        echo_end(e);
 }
 
 static void echo_stop(cport_worker *me)

@@ -56,6 +56,7 @@ struct echo {
 
 /* Fills in the hooks of opt, opens the pool, and returns what cport_workers_open does. */
 int echo_open(struct echo *e, cport_workers_options *opt);
+void echo_end(struct echo *e); /* from the listener's worker: closes all connections */
 
 /* A client on a port of the calling thread. */
 struct client {

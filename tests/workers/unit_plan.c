@@ -247,6 +247,21 @@ static void w04_fewer_ports_and_more(void **state)
         "CPORT_EINVAL");
 }
 
+/* Two threads on one core have half of it each. */
+static void w04_each_core_gets_a_port_before_any_gets_two(void **state)
+{
+    (void)state;
+    check("core:3 pu:2", REQUEST(.unit = CPORT_UNIT_PU, .ports = 2), "0 2");
+    check("core:3 pu:2", REQUEST(.unit = CPORT_UNIT_PU, .ports = 4), "0 2 4 1");
+    check("core:3 pu:2", REQUEST(.unit = CPORT_UNIT_PU, .ports = 6), "0 1 2 3 4 5");
+    check("pack:2 core:2 pu:4", REQUEST(.unit = CPORT_UNIT_PU, .ports = 9), "0 4 8 12 1 5 9 13 2");
+    hwloc_topology_t topology = topology_of("core:4 pu:2", 0);
+    kind_set(topology, "0-3", 1);
+    kind_set(topology, "4-7", 20);
+    check_on(topology, REQUEST(.unit = CPORT_UNIT_PU, .ports = 5), "4 6 5 7 0");
+    hwloc_topology_destroy(topology);
+}
+
 /* More than a place can hold: Windows binds threads within a group of processors only. */
 static void w04_no_place_crosses_a_fence(void **state)
 {
@@ -309,6 +324,7 @@ int main(void)
         cmocka_unit_test(w03_what_the_topology_forbids_is_left_out),
         cmocka_unit_test(w04_the_fastest_cores_come_first),
         cmocka_unit_test(w04_fewer_ports_and_more),
+        cmocka_unit_test(w04_each_core_gets_a_port_before_any_gets_two),
         cmocka_unit_test(w04_no_place_crosses_a_fence),
         cmocka_unit_test(lists_are_read_and_refused),
         cmocka_unit_test(names_keep_their_numbers),

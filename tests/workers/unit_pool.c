@@ -356,6 +356,29 @@ static void w07_every_allocation_may_fail(void **state)
     fail_msg("it never stopped allocating");
 }
 
+static void w04_a_plan_tells_the_number_of_ports(void **state)
+{
+    (void)state;
+    static const uint32_t numbers[] = {0, 1, 5};
+    for (unsigned i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+        for (uint32_t unit = CPORT_UNIT_CORE; unit <= CPORT_UNIT_ALL; unit++) {
+            cport_workers_options opt = plain();
+            opt.unit = unit;
+            opt.ports = numbers[i];
+            cport_workers *w = open_ok(&opt);
+            assert_int_equal(cport_workers_plan(&opt), cport_workers_count(w));
+            stop_ok(w);
+        }
+    }
+    cport_workers_options opt = plain();
+    opt.unit = CPORT_UNIT_ALL + 1;
+    assert_int_equal(cport_workers_plan(&opt), CPORT_EINVAL);
+    opt = plain();
+    opt.cpuset = "99999";
+    assert_int_equal(cport_workers_plan(&opt), CPORT_EINVAL);
+    assert_int_equal(cport_workers_plan(NULL), CPORT_EINVAL);
+}
+
 static void w07_wrong_options_are_refused(void **state)
 {
     (void)state;
@@ -474,6 +497,7 @@ int main(void)
         cmocka_unit_test(w06_one_thread_makes_single_ports),
         cmocka_unit_test(w06_start_hooks_find_all_ports_open),
         cmocka_unit_test(w06_a_blocked_handler_leaves_its_port_to_others),
+        cmocka_unit_test(w04_a_plan_tells_the_number_of_ports),
         cmocka_unit_test(w07_a_start_that_fails_leaves_nothing),
         cmocka_unit_test(w07_every_allocation_may_fail),
         cmocka_unit_test(w07_wrong_options_are_refused),

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os_thread.h"
 #include "pool_under_test.h"
 
 static int stop_by(cport_workers *w, int64_t deadline_ns)
@@ -182,6 +183,56 @@ static void w09_timers_are_dropped(void **state)
 
 /* ---- W10: the deadline ---- */
 
+/* Each port ends what it has by itself: nothing is left to be cancelled, and each is told once. */
+struct expiring {
+    struct echo echo;
+    atomic_uint told[2];
+};
+
+static void expire(cport_worker *me)
+{
+    struct expiring *x = CPORT_CONTAINER_OF(me->ctx, struct expiring, echo);
+    atomic_fetch_add(&x->told[me->index], 1);
+    if (me->index == 0)
+        echo_end(&x->echo);
+}
+
+static void w10_ports_are_told_that_the_deadline_has_passed(void **state)
+{
+    (void)state;
+    for (unsigned threads = 1; threads <= 2; threads++) {
+        struct client c;
+        struct expiring x = {.echo.keep = true};
+        cport_workers_options opt;
+        cport_port_options port;
+        options(&opt, &port, threads);
+        opt.expire = expire;
+        assert_int_equal(echo_open(&x.echo, &opt), 0);
+        client_connect(&c, x.echo.tcp_port);
+        client_talk(&c, 'x');
+        assert_int_equal(stop_by(x.echo.pool, now_ns() + 20 * MS), CPORT_ETIMEDOUT);
+        assert_true(client_sees_end(&c));
+        client_close(&c);
+        assert_int_equal(atomic_load(&x.told[0]), 1);
+        assert_int_equal(atomic_load(&x.told[1]), 1);
+        assert_int_equal(atomic_load(&x.echo.closed), 1);
+        assert_int_equal(allocations_live(), 0);
+    }
+}
+
+static void w10_nobody_is_told_in_time(void **state)
+{
+    (void)state;
+    struct expiring x = {0};
+    cport_workers_options opt;
+    cport_port_options port;
+    options(&opt, &port, 1);
+    opt.expire = expire;
+    assert_int_equal(echo_open(&x.echo, &opt), 0);
+    assert_int_equal(stop(x.echo.pool), 0);
+    assert_int_equal(atomic_load(&x.told[0]) + atomic_load(&x.told[1]), 0);
+}
+
 static void w10_what_is_pending_is_cancelled_at_the_deadline(void **state)
 {
     (void)state;
@@ -245,6 +296,84 @@ static void w10_handles_that_nobody_closes_are_closed(void **state)
         assert_int_equal(atomic_load(&e.closed), 0);
         assert_int_equal(allocations_live(), 0);
         assert_int_equal(os_descriptors(), descriptors);
+    }
+}
+
+/* ---- W12: what comes from outside ---- */
+
+/* A thread of another kind posts a packet when the pool has been told to stop, and past its deadline. */
+struct outside {
+    cport_op ask, answer;
+    atomic_uint asked, expired, answered;
+};
+
+static void outside_handle(cport_worker *me, const cport_event *events, unsigned count)
+{
+    struct outside *o = me->ctx;
+    for (unsigned i = 0; i < count; i++) {
+        if (events[i].op == &o->answer) {
+            atomic_fetch_add(&o->answered, 1);
+            cport_workers_release(me);
+        } else {
+            cport_workers_hold(me);
+            atomic_fetch_add(&o->asked, 1);
+        }
+    }
+}
+
+static void outside_expire(cport_worker *me)
+{
+    struct outside *o = me->ctx;
+    if (me->index != 1)
+        return;
+    atomic_fetch_add(&o->expired, 1);
+}
+
+static void outside_drain(cport_worker *me)
+{
+    struct outside *o = me->ctx;
+    if (me->index != 1)
+        return;
+    atomic_fetch_add(&o->expired, 1);
+}
+
+static void late_answer(void *arg)
+{
+    struct outside *o = arg;
+    until(&o->expired, 1);
+    for (int i = 0; i < 20; i++)
+        os_pause(); /* a pool that did not wait would most likely have gone */
+    if (cport_post(o->answer.user, &o->answer, 0, 0) < 0)
+        abort();
+}
+
+static void w12_packets_from_outside_are_waited_for(void **state)
+{
+    (void)state;
+    for (unsigned threads = 1; threads <= 2; threads++) {
+        for (int late = 0; late <= 1; late++) {
+            struct outside o = {0};
+            struct thread thread;
+            cport_workers_options opt;
+            cport_port_options port;
+            cport_workers *w;
+            options(&opt, &port, threads);
+            opt.handle = outside_handle;
+            if (late)
+                opt.expire = outside_expire;
+            else
+                opt.drain = outside_drain;
+            opt.ctx = &o;
+            assert_int_equal(cport_workers_open(&opt, &w), 0);
+            o.answer.user = cport_workers_port(w, 1);
+            assert_int_equal(cport_post(cport_workers_port(w, 1), &o.ask, 0, 0), 0);
+            until(&o.asked, 1);
+            assert_true(thread_start(&thread, late_answer, &o));
+            assert_int_equal(stop_by(w, late ? 0 : INT64_MAX), late ? CPORT_ETIMEDOUT : 0);
+            assert_int_equal(atomic_load(&o.answered), 1);
+            thread_join(&thread);
+            assert_int_equal(allocations_live(), 0);
+        }
     }
 }
 
@@ -327,6 +456,9 @@ int main(void)
         cmocka_unit_test(w10_what_is_pending_is_cancelled_at_the_deadline),
         cmocka_unit_test(w10_a_client_that_leaves_in_time_is_waited_for),
         cmocka_unit_test(w10_handles_that_nobody_closes_are_closed),
+        cmocka_unit_test(w10_ports_are_told_that_the_deadline_has_passed),
+        cmocka_unit_test(w10_nobody_is_told_in_time),
+        cmocka_unit_test(w12_packets_from_outside_are_waited_for),
         cmocka_unit_test(w11_a_worker_cannot_stop_its_own_pool),
         cmocka_unit_test(w11_a_buffer_pool_left_open_is_told),
     };
