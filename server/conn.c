@@ -27,7 +27,7 @@ static bool address_count(struct conn *conn)
 {
     const struct worker *worker = conn->worker;
     /* Clients of a monitor's machine do not shut it out. */
-    uint32_t limit = worker->listener.proto ? 0 : (uint32_t)worker->config.max_per_address;
+    uint32_t limit = worker->proto ? 0 : (uint32_t)worker->config.max_per_address;
     conn->counted = limit > 0 && addresses_take(conn->worker->server->addresses,
                                      address_host(conn->client.remote), limit);
     if (limit == 0 || conn->counted)
@@ -293,10 +293,11 @@ static bool slot_take(struct worker *worker)
     return false;
 }
 
-void conn_open(struct worker *worker, cport_os_handle fd, const struct proto *proto)
+void conn_open(struct worker *worker, cport_os_handle fd)
 {
+    const struct proto *proto = worker->proto;
     enum counter why = COUNTER_refused_full;
-    if (!slot_take(worker))
+    if (worker->expired || !slot_take(worker))
         goto refuse;
     struct conn *conn = calloc(1, sizeof(*conn));
     if (!conn)
@@ -322,6 +323,8 @@ void conn_open(struct worker *worker, cport_os_handle fd, const struct proto *pr
             &conn->deadlines, DEADLINE_PREFACE, worker->now_ns, worker->config.preface_timeout_ns);
     conn_timer_set(conn);
     conn_receive(conn);
+    if (worker->draining)
+        conn_drain(conn);
     return;
 
 remove_client:

@@ -28,8 +28,7 @@
 
 #include "worker.h"
 
-/* The socket is taken in any case. proto NULL: the first byte chooses it. */
-void conn_open(struct worker *worker, cport_os_handle fd, const struct proto *proto);
+void conn_open(struct worker *worker, cport_os_handle fd); /* the socket is taken in any case */
 void conn_drain(struct conn *conn);              /* answer what came in whole, say goodbye, end */
 void conn_expire(struct conn *conn);             /* its time is over: end at once */
 struct conn *conn_next(const struct conn *conn); /* of the same worker */

@@ -45,6 +45,7 @@ void conn_job_start(struct conn *conn)
     own->job = job;
     conn->task = own;
     conn->pending++;
+    cport_workers_hold(conn->worker->self);
     business_submit(conn->worker->server->business, &own->task);
 }
 
@@ -76,6 +77,7 @@ static void on_done(struct worker *worker, const cport_event *event)
     struct conn *conn = own->conn;
     struct job *job = own->job;
     free(own);
+    cport_workers_release(worker->self);
     conn->task = NULL;
     if (conn->stage == STAGE_OPEN) {
         deadline_set(

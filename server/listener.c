@@ -1,6 +1,7 @@
-#include "conn.h"
+#include "listener.h"
+
 #include "log.h"
-#include "worker.h"
+#include "server.h"
 
 static void on_accept(struct worker *worker, const cport_event *event);
 static void on_closed(struct worker *worker, const cport_event *event);
@@ -12,11 +13,7 @@ static void on_accept(struct worker *worker, const cport_event *event)
 {
     if (event->result >= 0) {
         counter_add(&worker->counters, COUNTER_accepted, 1);
-        const struct listener *listener = CPORT_CONTAINER_OF(event->op, struct listener, accept_op);
-        if (listener->proto)
-            conn_open(worker, (cport_os_handle)event->result, listener->proto);
-        else
-            worker_accepted(worker, (cport_os_handle)event->result);
+        worker_accepted(worker, (cport_os_handle)event->result);
         return;
     }
     if (event->flags & CPORT_MORE) {
@@ -29,7 +26,7 @@ static void on_accept(struct worker *worker, const cport_event *event)
     /* A server that no longer accepts is of no use, and hiding that would be worse than ending. */
     log_line(LOG_ERROR, "accept_failed", "error=%s system=%u", cport_error_name((int)event->result),
         (unsigned)event->aux);
-    sys_stop_request();
+    server_fail(worker->server);
 }
 
 static void on_closed(struct worker *worker, const cport_event *event)
@@ -37,8 +34,6 @@ static void on_closed(struct worker *worker, const cport_event *event)
     (void)worker;
     struct listener *listener = CPORT_CONTAINER_OF(event->op, struct listener, close_op);
     listener->handle = NULL;
-    if (listener->closed)
-        sys_gate_open(listener->closed);
 }
 
 int listener_open(struct worker *worker, struct listener *listener, cport_os_handle fd)
@@ -52,13 +47,11 @@ int listener_open(struct worker *worker, struct listener *listener, cport_os_han
         cport_socket_close(fd);
         return error;
     }
-    error = cport_accept(listener->handle, &listener->accept_op, CPORT_MULTISHOT);
-    return error;
+    return cport_accept(listener->handle, &listener->accept_op, CPORT_MULTISHOT);
 }
 
 void listener_close(struct listener *listener)
 {
-    bool closing = listener->handle && cport_close(listener->handle, &listener->close_op, 0) == 0;
-    if (!closing && listener->closed)
-        sys_gate_open(listener->closed);
+    if (listener->handle)
+        (void)cport_close(listener->handle, &listener->close_op, 0);
 }

@@ -12,12 +12,10 @@ struct listener {
     cport_handle *handle; /* NULL: not listening */
     cport_op accept_op;
     cport_op close_op;
-    const struct proto *proto; /* of all its connections; NULL: their first byte chooses */
-    struct sys_gate *closed;   /* opened once it is; may be NULL */
 };
 
 /* 0 or an error; the socket is taken in any case. */
 int listener_open(struct worker *worker, struct listener *listener, cport_os_handle fd);
-void listener_close(struct listener *listener); /* then its gate opens */
+void listener_close(struct listener *listener);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * sys: the little that a server needs of a system beyond sockets: threads, processors, the request to stop.
+ * sys: the little that a server needs of a system beyond sockets: threads, locks, the request to stop.
  * One file per system, os_posix.c and os_windows.c, and no system's name anywhere else in this folder.
  *
  * Ownership: what a sys_…_new returns, or a start, ends with its free or join. Threading: as each says.
@@ -11,12 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-
-/* Numbers of the processors that this process may use, at most max of them. Returns how many: at least 1. */
-unsigned sys_processors(unsigned *ret_numbers, unsigned max);
-
-/* Binds the calling thread to one processor. False: the system refuses, and the thread runs anywhere. */
-bool sys_thread_bind(unsigned processor);
 
 struct sys_thread;
 bool sys_thread_start(void (*run)(void *arg), void *arg, struct sys_thread **ret_thread);

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,30 +12,6 @@
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
-
-unsigned sys_processors(unsigned *ret_numbers, unsigned max)
-{
-    cpu_set_t allowed;
-    unsigned count = 0;
-    if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) {
-        for (unsigned i = 0; i < CPU_SETSIZE && count < max; i++) {
-            if (CPU_ISSET(i, &allowed))
-                ret_numbers[count++] = i;
-        }
-    }
-    /* A machine with more processors than a cpu_set_t has bits refuses: one worker serves there until told otherwise. */
-    if (count == 0)
-        ret_numbers[count++] = 0;
-    return count;
-}
-
-bool sys_thread_bind(unsigned processor)
-{
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(processor, &one);
-    return pthread_setaffinity_np(pthread_self(), sizeof(one), &one) == 0;
-}
 
 struct sys_thread {
     pthread_t id;

@@ -7,26 +7,6 @@
 #include <string.h>
 #include <windows.h>
 
-unsigned sys_processors(unsigned *ret_numbers, unsigned max)
-{
-    DWORD_PTR process_mask = 0, system_mask = 0;
-    unsigned count = 0;
-    if (GetProcessAffinityMask(GetCurrentProcess(), &process_mask, &system_mask)) {
-        for (unsigned i = 0; i < 8 * sizeof(process_mask) && count < max; i++) {
-            if (process_mask & ((DWORD_PTR)1 << i))
-                ret_numbers[count++] = i;
-        }
-    }
-    if (count == 0)
-        ret_numbers[count++] = 0;
-    return count;
-}
-
-bool sys_thread_bind(unsigned processor)
-{
-    return SetThreadAffinityMask(GetCurrentThread(), (DWORD_PTR)1 << processor) != 0;
-}
-
 struct sys_thread {
     HANDLE handle;
     void (*run)(void *arg);

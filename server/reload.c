@@ -28,7 +28,6 @@ static void limits_open(struct parcel *parcel, void *ctx)
         to->frame_timeout_ns = from->frame_timeout_ns;
         to->idle_timeout_ns = from->idle_timeout_ns;
         to->write_timeout_ns = from->write_timeout_ns;
-        to->drain_timeout_ns = from->drain_timeout_ns;
         to->log_output = from->log_output;
     }
     free(limits);
@@ -71,8 +70,10 @@ static bool limits_make(
 
 static void limits_post(struct server *server, struct limits *list)
 {
-    if (list)
+    if (list) {
         log_level_set((enum log_level)list->config.log_level);
+        server->drain_timeout_ns = list->config.drain_timeout_ns;
+    }
     for (unsigned i = 0; list; i++) {
         struct limits *next = list->next;
         mail_put(&server->boxes[i], &list->parcel);

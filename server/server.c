@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PROCESSORS_MAX         1024u
-
 /* Descriptors that are not connections: standard streams, and for each worker its port, pool, wake-up and listener. */
 #define DESCRIPTORS_KEPT       64u
 #define DESCRIPTORS_PER_WORKER 8u
@@ -232,12 +230,9 @@ static void log_listen(void *ctx, const char *line, size_t len)
     (void)hub_publish_raw(server->shared.hub, topic, (struct bytes){frame, len + 2});
 }
 
-static bool server_init(struct server *server, const struct config *config)
+static bool server_init(struct server *server)
 {
-    unsigned processors[PROCESSORS_MAX];
-    unsigned processor_count = sys_processors(processors, PROCESSORS_MAX);
-    server->config = config;
-    server->worker_count = config->workers > 0 ? (unsigned)config->workers : processor_count;
+    const struct config *config = server->config;
     server->one_acceptor = config->acceptor == ACCEPTOR_ONE ||
                            (config->acceptor == ACCEPTOR_AUTO && !sys_listeners_balance());
 
@@ -263,7 +258,6 @@ static bool server_init(struct server *server, const struct config *config)
         struct worker *worker = &server->workers[i];
         worker->server = server;
         worker->index = i;
-        worker->processor = (int)processors[i % processor_count];
         worker->memory = (size_t)config->memory / server->worker_count;
         worker->slots = &server->connections;
         worker->slots_max = server->connections_max;
@@ -272,40 +266,85 @@ static bool server_init(struct server *server, const struct config *config)
     }
     if (config->admin[0] != '\0') {
         server->admin = &server->workers[server->worker_count];
-        server->admin->processor = -1;
         server->admin->memory = ADMIN_MEMORY;
         server->admin->slots = &server->monitors;
         server->admin->slots_max = ADMIN_CONNECTIONS;
-        server->admin->listener.proto = &proto_admin;
+        server->admin->proto = &proto_admin;
     }
     return true;
 }
 
-static bool start(struct worker *worker)
+/* ---- The pools ---- */
+
+static void log_pool(void *ctx, const char *line)
 {
-    if (!worker_start(worker)) {
-        fprintf(stderr, "cport-server: cannot start worker %u: no memory or no threads left\n",
-            worker->index);
-        return false;
-    }
-    sys_gate_wait(worker->started);
-    if (worker->error < 0) {
-        fprintf(
-            stderr, "cport-server: cannot %s: %s\n", worker->failed, cport_strerror(worker->error));
-        return false;
-    }
-    return true;
+    (void)ctx;
+    log_line(LOG_WARN, "workers", "%s", line);
 }
 
-/* The last first: when the first worker begins to accept, those that it hands connections to have their ports. Who says that the
- * server is ready comes when it is. */
+static void log_port(void *ctx, const char *line)
+{
+    (void)ctx;
+    log_line(LOG_DEBUG, "port", "worker=%d %s", cport_workers_here(), line);
+}
+
+static cport_workers_options pool_options(const char *name, uint32_t unit, uint32_t ports)
+{
+    cport_workers_options options = {
+        .size = sizeof(options), .unit = unit, .ports = ports, .name = name, .log = log_pool};
+    worker_hooks(&options);
+    return options;
+}
+
+static cport_workers_options clients_options(const struct config *config)
+{
+    return pool_options("server", CPORT_UNIT_PU, (uint32_t)config->workers);
+}
+
+static bool workers_count(struct server *server)
+{
+    cport_workers_options options = clients_options(server->config);
+    int count = cport_workers_plan(&options);
+    if (count < 0)
+        fprintf(stderr, "cport-server: cannot plan its workers: %s\n", cport_strerror(count));
+    else
+        server->worker_count = (unsigned)count;
+    return count > 0;
+}
+
+/* Of the workers from first on. */
+static bool pool_open(
+    cport_workers_options *options, struct worker *first, unsigned count, cport_workers **ret_pool)
+{
+    cport_port_options port = {
+        .size = sizeof(port), .backend = (uint32_t)first->server->config->backend, .log = log_port};
+    options->ports = count;
+    options->port = &port;
+    options->ctx = first;
+    int error = cport_workers_open(options, ret_pool);
+    if (error == 0)
+        return true;
+    const char *what = "open a port for each worker";
+    for (unsigned i = 0; i < count; i++)
+        what = first[i].failed ? first[i].failed : what;
+    fprintf(stderr, "cport-server: cannot %s: %s\n", what, cport_strerror(error));
+    return false;
+}
+
+/* Nobody accepts before all are there to be handed connections; who says that the server is ready comes last. */
 static bool workers_start(struct server *server)
 {
-    for (unsigned i = server->worker_count; i-- > 0;) {
-        if (!start(&server->workers[i]))
-            return false;
+    cport_workers_options options = clients_options(server->config);
+    cport_workers_options admin = pool_options("admin", CPORT_UNIT_ALL, 1);
+    admin.flags = CPORT_WORKERS_UNBOUND;
+    if (!pool_open(&options, server->workers, server->worker_count, &server->pool) ||
+        (server->admin && !pool_open(&admin, server->admin, 1, &server->admin_pool)))
+        return false;
+    for (unsigned i = 0; i < worker_count_all(server); i++) {
+        if (server->workers[i].listener_fd != CPORT_OS_HANDLE_INVALID)
+            worker_listen(&server->workers[i]);
     }
-    return !server->admin || start(server->admin);
+    return true;
 }
 
 static void say_listening(const struct server *server, const struct sockaddr_storage *address)
@@ -322,21 +361,26 @@ static void say_listening(const struct server *server, const struct sockaddr_sto
 
 /* ---- Stop ---- */
 
-/* First nobody accepts, then everybody drains: so no connection is handed to a worker that has gone. Returns when all have ended. */
-static void workers_stop(struct worker *workers, unsigned count)
+/* Who monitors sees the others' end, and is then owed no time. */
+static void workers_stop(struct server *server)
 {
-    for (unsigned i = 0; i < count; i++) {
-        if (workers[i].bufs) {
-            worker_quiet(&workers[i]);
-            sys_gate_wait(workers[i].quiet);
-        }
+    if (server->pool) {
+        int64_t now_ns = cport_now_ns(cport_workers_port(server->pool, 0));
+        (void)cport_workers_stop(server->pool, now_ns + server->drain_timeout_ns);
     }
-    for (unsigned i = 0; i < count; i++) {
-        if (workers[i].bufs)
-            worker_drain(&workers[i]);
+    if (server->admin_pool)
+        (void)cport_workers_stop(server->admin_pool, INT64_MIN);
+    for (unsigned i = 0; server->workers && i <= server->worker_count; i++) {
+        if (server->workers[i].listener_fd != CPORT_OS_HANDLE_INVALID)
+            (void)cport_socket_close(server->workers[i].listener_fd);
     }
-    for (unsigned i = 0; i < count; i++)
-        worker_join(&workers[i]);
+}
+
+void server_fail(struct server *server)
+{
+    /* relaxed: read when all threads have been joined */
+    atomic_store_explicit(&server->failed, true, memory_order_relaxed);
+    sys_stop_request();
 }
 
 struct words {
@@ -399,18 +443,19 @@ static int serve(struct server *server)
             atomic_load_explicit(&server->connections, memory_order_relaxed));
         status = 0;
     }
-    workers_stop(server->workers, server->worker_count);
-    if (server->admin)
-        workers_stop(server->admin, 1);
+    workers_stop(server);
     if (status == 0)
         log_counts(server);
-    return status;
+    return atomic_load_explicit(&server->failed, memory_order_relaxed) ? 1 : status;
 }
 
 int server_run(const struct config *config, const struct calls *calls, int argc, char *const *argv)
 {
-    struct server server = {
-        .config = config, .argc = argc, .argv = argv, .started_ns = sys_unix_ns()};
+    struct server server = {.config = config,
+        .argc = argc,
+        .argv = argv,
+        .started_ns = sys_unix_ns(),
+        .drain_timeout_ns = config->drain_timeout_ns};
     int status = 1;
 
     hash_prepare();
@@ -418,7 +463,9 @@ int server_run(const struct config *config, const struct calls *calls, int argc,
     server.shared.calls = calls;
     if (!password_prepare())
         fputs("cport-server: the system gives no random numbers\n", stderr);
-    else if (!server_init(&server, config) || !log_start(log_listen, &server))
+    else if (!workers_count(&server))
+        status = 1;
+    else if (!server_init(&server) || !log_start(log_listen, &server))
         fprintf(
             stderr, "cport-server: no memory or no threads for %u workers\n", server.worker_count);
     else if (!users_read(&server) || !root_open(&server))

@@ -1,5 +1,10 @@
 /*
  * server: the workers together: started, told to stop, counted.
+ *
+ * Two pools: one serves clients, with a port for each processor; the other, of one port that the system places as it likes, serves
+ * who monitors, and ends last.
+ *
+ * Ownership: server_run's. Threading: constant while the pools run, but for what is marked.
  */
 #ifndef CPORT_SERVER_SERVER_H
 #define CPORT_SERVER_SERVER_H
@@ -22,20 +27,27 @@ struct server {
     int64_t started_ns;
     struct worker *workers;
     unsigned worker_count; /* that serve clients */
-    struct worker *
-        admin; /* one more, for who monitors, so that it sees the others' end; NULL: no such port */
+    struct worker *admin;  /* one more, for who monitors; NULL: no such port */
+    cport_workers *pool;
+    cport_workers *admin_pool;
     bool one_acceptor;
     uint32_t connections_max;
+
+    int64_t drain_timeout_ns; /* server_run's own thread */
 
     atomic_uint connections; /* any worker; clients alone */
     atomic_uint monitors;    /* on the admin port */
     unsigned turn;           /* the accepting worker: who gets the next connection */
+    atomic_bool failed;      /* any thread */
 };
 
 static inline unsigned worker_count_all(const struct server *server)
 {
     return server->worker_count + (server->admin ? 1 : 0);
 }
+
+/* It can no longer do what it is there for: it drains, and ends with 1. From any thread. */
+void server_fail(struct server *server);
 
 /* Serves until it is told to stop, with the functions that Message clients may call (NULL: none). argv is what the config was made of, for
  * a reload of its limits (NULL: users alone are reloaded). Returns the exit status: 0

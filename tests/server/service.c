@@ -3,6 +3,7 @@
  * is ready, and that it stops. Usage: NAME SERVER.
  */
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -95,6 +96,26 @@ static void refuses(const char *server, int fd, const char *count)
         "the end of a server that was refused its socket");
 }
 
+/* Threads bear the numbers of their ports. */
+static int has_thread(pid_t pid, const char *name)
+{
+    char path[300], text[32];
+    snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+    DIR *tasks = opendir(path);
+    require(tasks != NULL, path);
+    int found = 0;
+    for (const struct dirent *task; !found && (task = readdir(tasks));) {
+        snprintf(path, sizeof(path), "/proc/%d/task/%.200s/comm", (int)pid, task->d_name);
+        FILE *comm = fopen(path, "r");
+        if (!comm)
+            continue;
+        found = fgets(text, sizeof(text), comm) && strcmp(text, name) == 0;
+        (void)fclose(comm);
+    }
+    (void)closedir(tasks);
+    return found;
+}
+
 int main(int argc, char **argv)
 {
     static const unsigned char ping[] = {0x10, 8, 0, 0, 0, 4, 0, 0, 0, 9, 0, 0, 0};
@@ -114,6 +135,7 @@ int main(int argc, char **argv)
     close(listen_fd);
 
     expect(notify_fd, "READY=1");
+    require(has_thread(pid, "server/0.0\n") && has_thread(pid, "server/1.0\n"), "workers' threads");
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     require(connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0, "connect");
     require(send(fd, ping, sizeof(ping), MSG_NOSIGNAL) == sizeof(ping), "ping");
