@@ -26,7 +26,7 @@ void buffer_pool_drain(struct buffer_pool *pool)
 
 static uint8_t *memory_get(struct buffer_pool *pool, size_t size)
 {
-    if (size > pool->limit - pool->held)
+    if (pool->held > pool->limit || size > pool->limit - pool->held)
         return NULL;
     uint8_t *memory = NULL;
     if (size == BUFFER_BLOCK_BYTES && pool->free_blocks) {

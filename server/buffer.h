@@ -20,7 +20,8 @@
 struct buffer_block;
 
 struct buffer_pool {
-    size_t limit; /* bytes that all buffers of the pool may hold together */
+    size_t
+        limit; /* bytes that all buffers of the pool may hold together; below `held`, nobody gets more */
     size_t held;
     struct buffer_block *free_blocks;
     unsigned free_count;

@@ -51,7 +51,7 @@ struct sender {
 struct hub {
     struct mailbox *boxes;
     unsigned workers;
-    size_t backlog_max;
+    atomic_size_t backlog_max; /* relaxed: a limit that stands for itself */
     hub_deliver *deliver;
     struct table tables[TABLES];
     struct sys_lock *senders_lock;
@@ -300,13 +300,19 @@ static void push_mail(struct push *push, unsigned slot, unsigned worker, uint64_
     mail_put(&push->hub->boxes[worker], &own->parcel);
 }
 
+static bool has_room(struct hub *hub, unsigned worker)
+{
+    return mail_waiting(&hub->boxes[worker]) <=
+           atomic_load_explicit(&hub->backlog_max, memory_order_relaxed);
+}
+
 /* Called with the table's lock: the order of the mailboxes is then the order of the numbers. False: a worker has too much to
  * deliver. */
 static bool publish_to(struct push *push, struct topic *topic)
 {
     struct hub *hub = push->hub;
     for (unsigned i = 0; i < hub->workers; i++) {
-        if (topic->workers[i].count > 0 && mail_waiting(&hub->boxes[i]) > hub->backlog_max)
+        if (topic->workers[i].count > 0 && !has_room(hub, i))
             return false;
     }
     if (!push->raw)
@@ -396,7 +402,7 @@ enum message_status hub_send(struct hub *hub, struct bytes user, struct bytes da
 
     bool room = true;
     for (unsigned i = 0; i < count; i++)
-        room = room && mail_waiting(&hub->boxes[targets[i].worker]) <= hub->backlog_max;
+        room = room && has_room(hub, targets[i].worker);
     sys_lock_take(hub->senders_lock);
     struct sender *sender = room ? sender_of(hub, topic) : NULL;
     if (sender) {
@@ -419,7 +425,7 @@ struct hub *hub_open(
         return NULL;
     hub->boxes = boxes;
     hub->workers = workers;
-    hub->backlog_max = backlog_max;
+    atomic_init(&hub->backlog_max, backlog_max);
     hub->deliver = deliver;
     hub->senders_lock = sys_lock_new();
     bool done = hub->senders_lock != NULL;
@@ -432,6 +438,11 @@ struct hub *hub_open(
         return NULL;
     }
     return hub;
+}
+
+void hub_backlog_set(struct hub *hub, size_t backlog_max)
+{
+    atomic_store_explicit(&hub->backlog_max, backlog_max, memory_order_relaxed);
 }
 
 void hub_close(struct hub *hub)

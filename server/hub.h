@@ -42,6 +42,7 @@ struct subscriptions {
 struct hub *hub_open(
     struct mailbox *boxes, unsigned workers, size_t backlog_max, hub_deliver *deliver);
 void hub_close(struct hub *hub);
+void hub_backlog_set(struct hub *hub, size_t backlog_max);
 
 /* STATUS_OK also if it is subscribed already; STATUS_BUSY: no memory, or count is at the limit. */
 enum message_status hub_subscribe(struct hub *hub, unsigned worker, struct subscriptions *list,

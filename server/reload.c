@@ -10,6 +10,8 @@
 struct limits {
     struct parcel parcel;
     struct config config;
+    uint32_t connections_max;
+    size_t memory;       /* for each that serves clients */
     struct limits *next; /* the next worker's, until they are posted */
 };
 
@@ -20,6 +22,7 @@ static void limits_open(struct parcel *parcel, void *ctx)
     if (worker) {
         const struct config *from = &limits->config;
         struct config *to = &worker->config;
+        to->max_per_address = from->max_per_address;
         to->send_queue = from->send_queue;
         to->push_queue = from->push_queue;
         to->log_queue = from->log_queue;
@@ -29,6 +32,10 @@ static void limits_open(struct parcel *parcel, void *ctx)
         to->idle_timeout_ns = from->idle_timeout_ns;
         to->write_timeout_ns = from->write_timeout_ns;
         to->log_output = from->log_output;
+        if (!worker->proto) { /* who monitors has room of his own */
+            worker->slots_max = limits->connections_max;
+            worker->buffers.limit = limits->memory;
+        }
     }
     free(limits);
 }
@@ -52,6 +59,7 @@ static bool limits_make(
         return true;
     if (!config_parse(server->argc, server->argv, &config, error))
         return false;
+    uint32_t connections_max = server_connections_max(server, &config);
     for (unsigned i = 0; i < worker_count_all(server); i++) {
         struct limits *limits = malloc(sizeof(*limits));
         if (!limits) {
@@ -62,6 +70,8 @@ static bool limits_make(
         }
         *limits = (struct limits){.parcel = {.bytes = sizeof(*limits), .open = limits_open},
             .config = config,
+            .connections_max = connections_max,
+            .memory = server_memory_share(server, &config),
             .next = *ret_list};
         *ret_list = limits;
     }
@@ -73,6 +83,7 @@ static void limits_post(struct server *server, struct limits *list)
     if (list) {
         log_level_set((enum log_level)list->config.log_level);
         server->drain_timeout_ns = list->config.drain_timeout_ns;
+        hub_backlog_set(server->shared.hub, server_backlog_max(server, &list->config));
     }
     for (unsigned i = 0; list; i++) {
         struct limits *next = list->next;

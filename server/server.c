@@ -145,7 +145,6 @@ static bool shared_init(struct server *server)
 {
     const struct config *config = server->config;
     struct shared *shared = &server->shared;
-    size_t share = (size_t)config->memory / server->worker_count;
     server->boxes = calloc(server->worker_count + 1, sizeof(*server->boxes));
     if (!server->boxes)
         return false;
@@ -165,7 +164,8 @@ static bool shared_init(struct server *server)
     server->addresses = addresses_open();
     shared->users_lock = sys_lock_new();
     shared->clients = clients_open();
-    shared->hub = hub_open(server->boxes, server->worker_count, share / 4, conn_push);
+    shared->hub = hub_open(
+        server->boxes, server->worker_count, server_backlog_max(server, config), conn_push);
     server->business = business_open((unsigned)config->business_threads);
     return server->addresses && shared->users_lock && shared->uploads && shared->clients &&
            shared->hub && server->business;
@@ -230,24 +230,27 @@ static void log_listen(void *ctx, const char *line, size_t len)
     (void)hub_publish_raw(server->shared.hub, topic, (struct bytes){frame, len + 2});
 }
 
+uint32_t server_connections_max(const struct server *server, const struct config *config)
+{
+    uint64_t descriptors = sys_descriptors_max();
+    uint64_t kept = DESCRIPTORS_KEPT + (uint64_t)DESCRIPTORS_PER_WORKER * server->worker_count;
+    if (server->config->admin[0] != '\0')
+        kept += ADMIN_CONNECTIONS + DESCRIPTORS_PER_WORKER;
+    uint64_t left = descriptors > kept ? descriptors - kept : 1;
+    if (left >= (uint64_t)config->max_connections)
+        return (uint32_t)config->max_connections;
+    log_line(LOG_INFO, "max_connections", "wanted=%lld allowed=%u because=descriptors",
+        (long long)config->max_connections, (unsigned)left);
+    return (uint32_t)left;
+}
+
 static bool server_init(struct server *server)
 {
     const struct config *config = server->config;
     server->one_acceptor = config->acceptor == ACCEPTOR_ONE ||
                            (config->acceptor == ACCEPTOR_AUTO && !sys_listeners_balance());
 
-    uint64_t descriptors = sys_descriptors_max();
-    uint64_t kept = DESCRIPTORS_KEPT + (uint64_t)DESCRIPTORS_PER_WORKER * server->worker_count;
-    if (config->admin[0] != '\0')
-        kept += ADMIN_CONNECTIONS + DESCRIPTORS_PER_WORKER;
-    uint64_t left = descriptors > kept ? descriptors - kept : 1;
-    server->connections_max = (uint32_t)config->max_connections;
-    if (left < server->connections_max) {
-        server->connections_max = (uint32_t)left;
-        log_line(LOG_INFO, "max_connections", "wanted=%lld allowed=%u because=descriptors",
-            (long long)config->max_connections, server->connections_max);
-    }
-
+    uint32_t connections_max = server_connections_max(server, config);
     if (!shared_init(server))
         return false;
     /* A cport_op wants the 16 bytes of alignment that calloc gives on the systems we know. */
@@ -258,9 +261,9 @@ static bool server_init(struct server *server)
         struct worker *worker = &server->workers[i];
         worker->server = server;
         worker->index = i;
-        worker->memory = (size_t)config->memory / server->worker_count;
+        worker->memory = server_memory_share(server, config);
         worker->slots = &server->connections;
-        worker->slots_max = server->connections_max;
+        worker->slots_max = connections_max;
         worker->listener_fd = CPORT_OS_HANDLE_INVALID;
         worker->mail = &server->boxes[i];
     }

@@ -31,7 +31,6 @@ struct server {
     cport_workers *pool;
     cport_workers *admin_pool;
     bool one_acceptor;
-    uint32_t connections_max;
 
     int64_t drain_timeout_ns; /* server_run's own thread */
 
@@ -44,6 +43,18 @@ struct server {
 static inline unsigned worker_count_all(const struct server *server)
 {
     return server->worker_count + (server->admin ? 1 : 0);
+}
+
+/* Shares of the limits, which a reload may change. Connections are lowered to what the limit on open files leaves, and the log then
+ * says so. */
+uint32_t server_connections_max(const struct server *server, const struct config *config);
+static inline size_t server_memory_share(const struct server *server, const struct config *config)
+{
+    return (size_t)config->memory / server->worker_count;
+}
+static inline size_t server_backlog_max(const struct server *server, const struct config *config)
+{
+    return server_memory_share(server, config) / 4;
 }
 
 /* It can no longer do what it is there for: it drains, and ends with 1. From any thread. */

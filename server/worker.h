@@ -30,9 +30,8 @@ struct worker {
     struct server *server; /* constant after start, as all down to the mail */
     unsigned index;
     const struct proto *proto; /* of all its connections; NULL: their first byte chooses */
-    size_t memory;             /* that the buffers of its connections may hold together */
+    size_t memory;             /* that the buffers of its connections may hold together, at first */
     atomic_uint *slots;        /* the connections that count as its own do */
-    uint32_t slots_max;        /* and how many there may be */
     cport_worker *self;
     cport_port *port;
     cport_port_info info;
@@ -45,6 +44,7 @@ struct worker {
     struct counters counters; /* read by any thread */
 
     struct config config; /* the server's */
+    uint32_t slots_max;   /* how many connections there may be */
     cport_bufs *bufs;
     struct buffer_pool buffers;
     struct proto_context protos;

@@ -290,6 +290,69 @@ static void reloading_is_all_or_nothing(void **state)
     e2e_stop(&server);
 }
 
+/* Answered, or ended before its answer. */
+static bool is_served(const struct e2e_server *server, cport_os_handle *ret_fd)
+{
+    static const uint8_t ping[] = {0x10, 8, 0, 0, 0, MESSAGE_PING, 0, 0, 0, 9, 0, 0, 0};
+    uint8_t pong[MESSAGE_HEAD_BYTES];
+    cport_os_handle fd = e2e_connect(server, 0);
+    (void)net_send(fd, ping, sizeof(ping));
+    bool served = net_recv(fd, pong, 1) == 1;
+    if (served)
+        e2e_recv(fd, pong + 1, sizeof(pong) - 1);
+    if (served && ret_fd)
+        *ret_fd = fd;
+    else
+        net_close(fd);
+    return served;
+}
+
+static void reloading_moves_the_limits(void **state)
+{
+    enum { FRAME = 900000 };
+    struct e2e_server server;
+    if (!CPORT_SERVER_CONFIG_FILE)
+        return;
+    names_make(state);
+    file_write(config_name, "[limits]\nmax_connections = 1\nmemory = 1M\n");
+    E2E_START(&server, "--config", config_name, "--workers", "1");
+    cport_os_handle first = e2e_connect(&server, 0x10), second, third;
+    e2e_echo(first, 1, "hello", 5);
+    assert_false(is_served(&server, NULL));
+    file_write(config_name, "[limits]\nmax_connections = 100\nmemory = 64M\n");
+    if (child_reload(server.child)) {
+        while (!is_served(&server, &second))
+            continue;
+        /* Its frame and the reply to it would not have fitted. */
+        uint8_t *bytes = e2e_bytes(FRAME, 1);
+        e2e_echo(second, 1, bytes, FRAME);
+
+        file_write(
+            config_name, "[limits]\nmax_connections = 100\nmax_per_address = 1\nmemory = 1M\n");
+        assert_true(child_reload(server.child));
+        for (;;) { /* who was there is not counted; from now on there is room for one */
+            if (!is_served(&server, &third))
+                continue;
+            if (!is_served(&server, NULL))
+                break;
+            net_close(third);
+        }
+        e2e_message_send(second, MESSAGE_REQUEST, 0, VERB_ECHO, 2, "", 0);
+        e2e_message_expect(second, MESSAGE_REPLY, 0, STATUS_OK, 2, "", 0);
+        e2e_message_send(second, MESSAGE_REQUEST, 0, VERB_ECHO, 3, bytes, FRAME);
+        e2e_message_expect(second, MESSAGE_GOAWAY, 0, STATUS_BUSY, 0, "", 0);
+        e2e_expect_end(second);
+        e2e_echo(first, 2, "hello", 5);
+        e2e_echo(third, 2, "hello", 5);
+        net_close(second);
+        net_close(third);
+        free(bytes);
+    }
+    net_close(first);
+    e2e_stop(&server);
+    assert_true(e2e_count(&server, "refused_full") >= 1);
+}
+
 static void logs_are_rotated(void **state)
 {
     struct e2e_server server;
@@ -351,6 +414,7 @@ int main(int argc, char **argv)
         E2E_TEST(monitors_see_the_server_drain),
         E2E_TEST(reloading_takes_new_users),
         cmocka_unit_test_teardown(reloading_is_all_or_nothing, clean),
+        cmocka_unit_test_teardown(reloading_moves_the_limits, clean),
         cmocka_unit_test_teardown(logs_are_rotated, clean),
         E2E_TEST(asking_twice_ends_at_once),
     };
