@@ -65,6 +65,18 @@ static bool orders_same(struct orders a, struct orders b)
     return a.step == b.step && a.cut == b.cut && a.round == b.round;
 }
 
+/* The stopping thread waits for the deadline by itself; the timer tells it where the ports' clock is another than the system's. */
+static void site_drain(struct worker *me)
+{
+    struct site *site = me->site;
+    struct cport_workers *pool = site->pool;
+    site->drain_told = true;
+    if (site->index == 0 && pool->deadline_ns != INT64_MAX)
+        (void)cport_timer(site->port, &site->alarm, pool->deadline_ns, 0);
+    if (pool->opt.drain)
+        pool->opt.drain(&me->seen);
+}
+
 /* The bell has come to this thread: no other of the site obeys until it rings again. */
 static void site_obey(struct worker *me)
 {
@@ -74,9 +86,8 @@ static void site_obey(struct worker *me)
     while (!orders_same(site->obeyed, pool->orders)) {
         struct orders orders = pool->orders;
         meeting_leave(&pool->meeting);
-        if (!site->drain_told && pool->opt.drain)
-            pool->opt.drain(&me->seen);
-        site->drain_told = true;
+        if (!site->drain_told)
+            site_drain(me);
         if (orders.cut > CUT_NOTHING && !site->expire_told) {
             site->expire_told = true;
             if (pool->opt.expire)
@@ -86,6 +97,9 @@ static void site_obey(struct worker *me)
             cancel_pending(site->port);
         if (orders.step >= STEP_THIN && !site_thin(me))
             return;
+        if (orders.step == STEP_THIN)
+            (void)cport_cancel(
+                &site->alarm); /* its event comes before the next bell, which there is */
         me->leaving = orders.step == STEP_LEAVE;
 
         meeting_enter(&pool->meeting);
@@ -107,6 +121,10 @@ static unsigned sift(struct site *site, cport_event *events, unsigned count, boo
         uintptr_t offset = (uintptr_t)op - (uintptr_t)site->closers;
         if (op == &site->bell) {
             *ret_rung = true;
+        } else if (op == &site->alarm) {
+            meeting_enter(&site->pool->meeting);
+            meeting_notify(&site->pool->meeting);
+            meeting_leave(&site->pool->meeting);
         } else if (offset < sizeof(site->closers)) {
             meeting_enter(&site->pool->meeting);
             site->closing[offset / sizeof(*op)] = false;
@@ -174,6 +192,7 @@ int pool_drain(struct cport_workers *pool, int64_t deadline_ns)
     /* relaxed: pairs with nothing; the bells carry it */
     atomic_store_explicit(&pool->stopping, true, memory_order_relaxed);
     meeting_enter(&pool->meeting);
+    pool->deadline_ns = deadline_ns;
     pool->orders.step = STEP_DRAIN;
     while (!quiet) {
         pool->orders.round++;

@@ -72,6 +72,7 @@ struct site {
     _Atomic uint32_t holds;   /* packets to come from outside; its threads' */
     _Atomic uint64_t handled; /* events handed out while stopping, since the last answer */
     cport_op bell;
+    cport_op alarm; /* of the first site: the deadline, as the ports' clock has it */
     cport_op closers[CLOSERS];
     bool closing[CLOSERS];
 };
@@ -93,7 +94,8 @@ struct cport_workers {
     unsigned arrived; /* first threads that have come to the end of the present step */
     unsigned left;    /* first threads that have left their loops */
     uint64_t round_events;
-    int error; /* the first of a thread's */
+    int64_t deadline_ns; /* of the stop; constant from the first bell on */
+    int error;           /* the first of a thread's */
 };
 
 /* A thread, on its own stack. */
