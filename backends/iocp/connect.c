@@ -74,17 +74,33 @@ static bool is_receiving(const struct op *op)
     return op && op_state(op) == OP_STARTED && op->kind >= OP_RECV && op->kind <= OP_RECV_POOLED;
 }
 
-int shutdown_start(struct op *op)
+/* 0, or Winsock's error. Of a stream only the sending side is the system's to close: with the receiving side closed Windows resets the
+ * connection as soon as the peer sends anything, or has sent what nobody has received. */
+static int shut(struct cport_handle *h, int how)
 {
-    struct cport_handle *h = op->handle;
     static const int hows[] = {
         [CPORT_SHUT_RECV] = SD_RECEIVE,
         [CPORT_SHUT_SEND] = SD_SEND,
         [CPORT_SHUT_BOTH] = SD_BOTH,
     };
+    struct sockaddr_storage peer;
+    int r, len = sizeof(peer);
+    if (!(h->traits & HANDLE_STREAM))
+        r = shutdown((SOCKET)h->fd, hows[how]);
+    else if (how & CPORT_SHUT_SEND)
+        r = shutdown((SOCKET)h->fd, SD_SEND);
+    else
+        r = getpeername((SOCKET)h->fd, (struct sockaddr *)&peer, &len);
+    return r != 0 ? WSAGetLastError() : 0;
+}
+
+int shutdown_start(struct op *op)
+{
+    struct cport_handle *h = op->handle;
+    int error = shut(h, op->how);
     op->result = 0;
-    if (shutdown((SOCKET)h->fd, hows[op->how]) != 0) {
-        op_fail(op, ending_of_error((uint32_t)WSAGetLastError()));
+    if (error) {
+        op_fail(op, ending_of_error((uint32_t)error));
         return START_DONE;
     }
     if (op->how & CPORT_SHUT_RECV) {
