@@ -6,8 +6,9 @@
  */
 #include "iocp.h"
 
-/* Most bytes of one call: a DWORD counts them. */
-#define BYTES_MOST ((size_t)1 << 30)
+/* Most bytes of one call: the kernel locks their pages into memory, and refuses what it cannot lock, for as long as the peer
+ * lets the call wait. */
+#define BYTES_MOST ((size_t)1 << 24)
 
 static bool is_send(const struct op *op)
 {

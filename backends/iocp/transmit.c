@@ -8,6 +8,9 @@
 #define FILE_MOST          ((uint64_t)1 << 26)
 #define MEMORY_MOST        ((size_t)1 << 20)
 
+/* As for sends: transfer.c. */
+#define LOCKED_MOST        ((size_t)1 << 24)
+
 /* Then everybody else has a turn, as on Linux. */
 #define TURN_MOST          ((size_t)1 << 20)
 
@@ -28,7 +31,7 @@ static bool is_relayed(const struct op *op)
 static bool ask_memory(struct op *op, const char *from, size_t left, struct ending *ret_ending)
 {
     OVERLAPPED *overlapped = overlapped_of(op);
-    WSABUF buf = {(ULONG)(left < FILE_MOST ? left : FILE_MOST), (char *)(uintptr_t)from};
+    WSABUF buf = {(ULONG)(left < LOCKED_MOST ? left : LOCKED_MOST), (char *)(uintptr_t)from};
     *overlapped = (OVERLAPPED){0};
     int r = WSASend((SOCKET)op->handle->fd, &buf, 1, NULL, 0, overlapped, NULL);
     return ending_of_call(op->handle, r == 0, overlapped, ret_ending);
