@@ -197,6 +197,9 @@ static int iocp_attach(struct cport_handle *h)
     int r = kind_of(h, &own);
     if (r < 0)
         return r;
+    /* Which endings of a datagram then have no packet nobody says: see datagram.c. */
+    if ((h->traits & HANDLE_DATAGRAM) && skips_already(h))
+        return CPORT_ENOTSUP;
     const struct iocp *iocp = iocp_of(h->port);
     if (!CreateIoCompletionPort(file_of(h), iocp->queue, (ULONG_PTR)h, 0))
         return attach_error(h, GetLastError());
