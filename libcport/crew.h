@@ -4,7 +4,7 @@
  * Ownership. A member is its thread's, for the thread's life; it is listed with the port of its last wait.
  *
  * Threading. All of it under the port's lock unless said otherwise. Membership changes under `members_lock` (wait_shared.c),
- * which is taken before a port's.
+ * which is taken before a member's, and that before a port's.
  *
  * A slot belongs to an active thread from its wait's return to its next wait. Each time is numbered: whoever has seen a thread
  * without the lock (the monitor) names the dispatch it saw, and finds nobody when that is over.
@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "canary.h"
+#include "lock.h"
 
 struct cport_port;
 
@@ -30,6 +31,7 @@ struct look {
 /* A thread, as the port of its last wait knows it. */
 struct member {
     _Atomic(struct cport_port *) port; /* set by its thread, cleared by the port's close */
+    struct lock lock;                  /* holds the port open for a call that did not name it */
     struct member *next;               /* in crew.members */
     struct member *older;              /* in the stack of parked threads */
     _Atomic uint32_t word;             /* raised to wake it */
@@ -110,8 +112,7 @@ void crew_pump(struct cport_port *port);
 void crew_block(struct cport_port *port, struct member *m);
 void crew_unblock(struct cport_port *port, struct member *m);
 
-/* The calling thread as a member, under the lock that holds its port open; give it back at once. */
-struct member *crew_self_acquire(void);
-void crew_self_release(void);
+/* The calling thread as a member. Its port may be closed by others at any time, unless the member is locked. */
+struct member *crew_self(void);
 
 #endif

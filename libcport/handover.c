@@ -24,7 +24,8 @@ void crew_unblock(struct cport_port *port, struct member *m)
 
 void cport_blocking_begin(void)
 {
-    struct member *me = crew_self_acquire();
+    struct member *me = crew_self();
+    lock_acquire(&me->lock);
     struct cport_port *port = atomic_load_explicit(&me->port, memory_order_relaxed);
     if (port) {
         port_lock(port);
@@ -34,12 +35,13 @@ void cport_blocking_begin(void)
         }
         port_unlock(port);
     }
-    crew_self_release();
+    lock_release(&me->lock);
 }
 
 void cport_blocking_end(void)
 {
-    struct member *me = crew_self_acquire();
+    struct member *me = crew_self();
+    lock_acquire(&me->lock);
     struct cport_port *port = atomic_load_explicit(&me->port, memory_order_relaxed);
     if (port) {
         port_lock(port);
@@ -47,5 +49,5 @@ void cport_blocking_end(void)
             crew_unblock(port, me);
         port_unlock(port);
     }
-    crew_self_release();
+    lock_release(&me->lock);
 }

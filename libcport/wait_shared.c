@@ -29,15 +29,9 @@ static _Thread_local struct member self OS_TLS_NEAR;
 /* Which thread belongs to which port changes rarely: one lock for all. Taken before a port's. */
 static struct lock members_lock; /* zero: free */
 
-struct member *crew_self_acquire(void)
+struct member *crew_self(void)
 {
-    lock_acquire(&members_lock);
     return &self;
-}
-
-void crew_self_release(void)
-{
-    lock_release(&members_lock);
 }
 
 static struct cport_port *port_of(const struct member *me)
@@ -201,6 +195,14 @@ void crew_leave(void)
     lock_release(&members_lock);
 }
 
+static void leave_at_exit(void)
+{
+    crew_leave();
+    /* A port that has just been closed is already left, but whoever closed it may still hold the lock. */
+    lock_acquire(&self.lock);
+    lock_release(&self.lock);
+}
+
 /* In the child of a fork: the locks may be held by threads that are not there. */
 static void forget_all(void)
 {
@@ -214,7 +216,7 @@ static void forget_all(void)
 static void hook(struct member *me)
 {
     static bool forks_hooked; /* members_lock */
-    os_at_thread_exit(crew_leave);
+    os_at_thread_exit(leave_at_exit);
     me->hooked = true;
     lock_acquire(&members_lock);
     if (!forks_hooked)
@@ -409,15 +411,17 @@ void crew_close(struct cport_port *port)
     port_unlock(port);
     monitor_drop(port);
 
-    lock_acquire(&members_lock);
-    port_lock(port);
+    lock_acquire(&members_lock); /* and so the list, and the threads in it, stay */
     for (struct member *m = crew->members, *next; m; m = next) {
         next = m->next;
+        lock_acquire(&m->lock);
+        port_lock(port);
         m->active = m->blocked = false;
         m->nested = 0;
         atomic_store_explicit(&m->port, NULL, memory_order_relaxed);
+        port_unlock(port);
+        lock_release(&m->lock);
     }
     crew->members = NULL;
-    port_unlock(port);
     lock_release(&members_lock);
 }
