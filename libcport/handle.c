@@ -173,7 +173,7 @@ static void finish_closing(struct cport_handle *h, struct harvest *out)
 void handle_closed(struct cport_handle *h, struct harvest *out)
 {
     struct cport_port *port = h->port;
-    struct op *op = h->close_op;
+    struct op *op = handle_close_op(h);
     uintptr_t key = h->key;
 
     /* Free before the event is out: whoever dequeues it may close the port. */
@@ -490,7 +490,7 @@ int cport_close(cport_handle *h, cport_op *public_op, uint32_t flags)
     op->aux = 0;
     op->transferred = 0;
     op_set_state(op, OP_CLOSING);
-    h->close_op = op;
+    handle_set_close_op(h, op);
     h->state = HANDLE_CLOSING;
     cancel_pending(h);
     handle_unlock(h);
@@ -562,11 +562,9 @@ int cport_attach(
     h->rd = h->wr = (struct dir){NULL, NULL};
     h->unordered = NULL;
     h->file = h->direct = false;
-    h->close_op = NULL;
     h->pending = 0;
     h->engine_bits = 0;
     h->traits = traits;
-    h->engine_next = NULL;
     h->engine = NULL;
     r = take_descriptor(h, borrowed);
     if (r < 0)

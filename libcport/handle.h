@@ -13,6 +13,8 @@
 #ifndef CPORT_HANDLE_H
 #define CPORT_HANDLE_H
 
+#include <assert.h>
+
 #include "lock.h"
 #include "op.h"
 
@@ -39,29 +41,36 @@ struct dir {
     struct op *tail;
 };
 
+/* There may be a million of them. What operations and events on sockets touch comes first: 64 bytes where descriptors are
+ * numbers. */
 struct cport_handle {
     uintptr_t key;           /* constant while attached; the slab's link while free */
     struct cport_port *port; /* constant while attached, and readable afterwards */
     cport_os_handle fd;      /* constant while attached, as is `given` */
     uint32_t generation;     /* kept, and raised, from one life to the next */
     struct dir rd;           /* accept, recv */
-    struct dir wr;           /* connect, send, shutdown */
-    struct op *unordered;    /* polls, file operations, sends that linger; all OP_STARTED */
-    struct op *close_op;
+    struct dir wr;           /* connect, send, shutdown; see handle_close_op */
+    uint32_t pending;        /* accepted operations that are not final, without the close */
+    uint8_t state;
+    uint8_t engine_bits; /* engine's */
+    uint8_t traits;      /* HANDLE_…; constant while attached */
+    bool file : 1;       /* set by backend->attach, as is the next */
+    bool direct : 1;     /* a file whose transfers go past the system's cache */
+
+    struct op *unordered; /* polls, file operations, sends that linger; all OP_STARTED */
+    union {
+        void *engine;                     /* engine's, as it likes */
+        struct cport_handle *engine_next; /* in a list of its */
+    };
     struct lock lock;          /* kept from one life to the next: a late reader may still hold it */
-    uint32_t pending;          /* accepted operations that are not final, without the close */
+    cport_os_handle given;     /* the caller's name for fd: another one if that is borrowed */
     _Atomic uint32_t passages; /* a file's: sendfiles of any port that read it */
     _Atomic uint32_t
         queued; /* engine's: events in the kernel's own queue; kept across lives, since they outlive the handle */
-    uint8_t state;
-    bool file;             /* set by backend->attach, as is the next */
-    bool direct;           /* a file whose transfers go past the system's cache */
-    uint8_t engine_bits;   /* engine's */
-    uint8_t traits;        /* HANDLE_…; constant while attached */
-    cport_os_handle given; /* the caller's name for fd: another one if that is borrowed */
-    struct cport_handle *engine_next; /* engine's */
-    void *engine;                     /* engine's */
 };
+_Static_assert(
+    sizeof(void *) != 8 || sizeof(cport_os_handle) != 4 || sizeof(struct cport_handle) == 96,
+    "cport-bench idle pays 96 bytes for each connection's");
 
 struct harvest;
 
@@ -102,6 +111,18 @@ void handle_accept_resume(struct op *op);
 static inline bool handle_is_open(const struct cport_handle *h)
 {
     return h->state >= HANDLE_BORROWED;
+}
+
+/* The close of a handle that is closing or closed. It takes no more operations, so it needs no end of a queue to append them to. */
+static inline struct op *handle_close_op(const struct cport_handle *h)
+{
+    assert(h->state == HANDLE_CLOSING || h->state == HANDLE_CLOSED);
+    return h->wr.tail;
+}
+
+static inline void handle_set_close_op(struct cport_handle *h, struct op *op)
+{
+    h->wr.tail = op;
 }
 
 static inline struct dir *handle_dir(struct cport_handle *h, const struct op *op)

@@ -233,7 +233,7 @@ static int close_handle(struct cport_handle *h)
     }
     /* Before close: a duplicate of the descriptor elsewhere would keep its registration alive for ever. */
     detach(h);
-    if (h->close_op->flags & CPORT_ABORT)
+    if (handle_close_op(h)->flags & CPORT_ABORT)
         os_socket_set_abort(h->fd);
     cport_socket_close(h->fd);
     return START_DONE;

@@ -40,7 +40,7 @@ static bool is_of_abort(const struct op *op, int64_t result)
     const struct cport_handle *h = op->handle;
     const bool receives = op->kind >= OP_RECV && op->kind <= OP_RECV_POOLED;
     if (!(op->bits & OP_CANCELLED) || h->file || h->state != HANDLE_CLOSING ||
-        !(h->close_op->flags & CPORT_ABORT))
+        !(handle_close_op(h)->flags & CPORT_ABORT))
         return false;
     return result < 0 || (result == 0 && receives && op->io.len);
 }

@@ -105,9 +105,9 @@ static int cancel(struct op *op)
 
 static int close_handle(struct cport_handle *h)
 {
-    if ((h->close_op->flags & CPORT_ABORT) && !h->file)
+    if ((handle_close_op(h)->flags & CPORT_ABORT) && !h->file)
         (void)os_socket_set_abort(h->fd);
-    tell_start(h->close_op);
+    tell_start(handle_close_op(h));
     return START_PENDING;
 }
 

@@ -381,10 +381,10 @@ int uring_cancel(struct op *op)
 
 int uring_close_handle(struct cport_handle *h)
 {
-    if ((h->close_op->flags & CPORT_ABORT) && !h->file)
+    if ((handle_close_op(h)->flags & CPORT_ABORT) && !h->file)
         (void)os_socket_set_abort(h->fd);
     sends_forget(h->port->engine, h);
-    scratch_of(h->close_op)->state = 0;
-    submit_op(h->port->engine, h->close_op);
+    scratch_of(handle_close_op(h))->state = 0;
+    submit_op(h->port->engine, handle_close_op(h));
     return START_PENDING;
 }

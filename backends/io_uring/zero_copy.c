@@ -78,6 +78,6 @@ void zero_copy_hurry(const struct op *op)
 {
     const struct cport_handle *h = op->handle;
     const struct sockaddr none = {.sa_family = AF_UNSPEC};
-    if (h->state == HANDLE_CLOSING && (h->close_op->flags & CPORT_ABORT))
+    if (h->state == HANDLE_CLOSING && (handle_close_op(h)->flags & CPORT_ABORT))
         (void)connect(h->fd, &none, sizeof(none)); /* a reset, and its queue is empty */
 }

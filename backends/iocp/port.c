@@ -228,7 +228,7 @@ static int iocp_close_handle(struct cport_handle *h)
     if (h->file) {
         cport_file_close(h->fd);
     } else {
-        if (h->close_op->flags & CPORT_ABORT)
+        if (handle_close_op(h)->flags & CPORT_ABORT)
             os_socket_set_abort(h->fd);
         if (!(h->engine_bits & HANDLE_LOAN))
             closesocket((SOCKET)h->fd);

@@ -2,8 +2,10 @@
 
 #include <stdbool.h>
 
-#define POOL_BYTES 16384
-#define POOL_COUNT 512
+#define POOL_BYTES            16384
+#define POOL_COUNT            512
+
+#define CONNECTIONS_PER_BLOCK 64
 
 /* One op for receiving and then for closing, which begins when no receive is in flight any more; while its receive is starved,
  * op.user is the next connection that is. */
@@ -25,10 +27,34 @@ struct outgoing {
 static cport_bufs *pool;
 static struct outgoing outgoing[POOL_COUNT];
 static struct connection *starved;
+static struct connection *unused; /* linked by op.user */
 
 void cport_pooled_open(cport_port *port)
 {
     cport_peer_check("buffer pool", cport_bufs_open(port, POOL_BYTES, POOL_COUNT, &pool));
+}
+
+/* In blocks, since each by itself would have its allocator's header and padding, a tenth of its size. */
+static struct connection *connection_take(void)
+{
+    if (unused == NULL) {
+        struct connection *block = peer_allocate(CONNECTIONS_PER_BLOCK * sizeof *block);
+        for (unsigned i = CONNECTIONS_PER_BLOCK; i-- > 0;) {
+            block[i].op.user = unused;
+            unused = &block[i];
+        }
+    }
+    struct connection *x = unused;
+    unused = x->op.user;
+    *x = (struct connection){0};
+    return x;
+}
+
+static void connection_return(struct connection *x)
+{
+    x->op.user = unused;
+    unused = x;
+    peer_connection_closed();
 }
 
 static void connection_receive(struct connection *x)
@@ -103,14 +129,14 @@ void cport_pooled_event(const cport_event *event)
     if (event->op != &x->op)
         on_sent(CPORT_CONTAINER_OF(event->op, struct outgoing, op), event->result);
     else if (x->is_closing)
-        cport_peer_closed(x);
+        connection_return(x);
     else
         on_received(x, event);
 }
 
 void cport_pooled_connection(cport_port *port, cport_os_handle fd)
 {
-    struct connection *x = peer_allocate(sizeof *x);
+    struct connection *x = connection_take();
     peer_connection_opened();
     cport_peer_check("attach", cport_attach(port, fd, (uintptr_t)x, 0, &x->handle));
     connection_receive(x);
