@@ -273,7 +273,7 @@ void handle_accept_starved(struct op *op, int error, uint32_t raw, struct harves
     op->bits |= OP_EPISODE;
     op_set_state(op, OP_PAUSED);
     port_lock(port);
-    port_arm(port, &op->node, port->backend->now_ns() + op->accept.backoff_ns);
+    port_arm(port, &op->pause, port->backend->now_ns() + op->accept.backoff_ns);
     port_unlock(port);
     port_count(port, &port->stats.accept_pauses);
     if (!told)
@@ -374,9 +374,9 @@ static bool unpause(struct cport_handle *h, struct op *op)
 {
     bool was_armed;
     port_lock(h->port);
-    was_armed = wheel_armed(&op->node);
+    was_armed = wheel_armed(&op->pause);
     if (was_armed)
-        wheel_remove(&h->port->wheel, &op->node);
+        wheel_remove(&h->port->wheel, &op->pause);
     port_unlock(h->port);
     return was_armed;
 }

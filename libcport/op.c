@@ -49,7 +49,7 @@ int cport_accept(cport_handle *listener, cport_op *public_op, uint32_t flags)
     if (r < 0)
         return r;
     op->accept.backoff_ns = 0;
-    op->node.slot = WHEEL_IDLE;
+    op->pause.slot = WHEEL_IDLE;
     return handle_submit(listener, &listener->rd, op);
 }
 

@@ -2,7 +2,7 @@
  * op.h: one operation as the library sees it, laid over the caller's cport_op.
  *
  * Ownership. The caller's memory; the engine's from an accepted submit until its final event is put into a caller's
- * array. An op is in one queue at most: its direction's, its port's ready list, the post queue, the timing wheel.
+ * array. An op is in one queue at most: its direction's, its port's ready list, the postbox, the timing wheel.
  *
  * Threading. Under its handle's lock while QUEUED, STARTED or PAUSED; under its port's while ARMED or READY. SINGLE
  * ports have one thread and take no lock. `state` is read without a lock by cport_cancel, hence relaxed atomic.
@@ -74,38 +74,47 @@ enum op_state {
 #define OP_KEPT      0x8u  /* engine's: the kernel has not let go of all its memory */
 #define OP_LINGERS   0x10u /* has left its direction, and is kept: see handle_op_linger */
 #define OP_AHEAD     0x20u /* has gone with the op before it: its result is set */
+#define OP_PERIODIC  0x40u /* a timer: arms itself again when its event is dequeued */
 #define OP_CAPTURED                                                                                \
     0x4u /* io.vec, or a use of io.pool, is this op's and to be given back when it is final */
 
 struct lookup;
 struct vec; /* captured pieces of a vectored operation: vec.h */
 
+/* All that a timer or a post touches lies in the first 40 bytes: where there are many, each costs one line of the cache, and a post
+ * takes one from the poster's processor to the owner's. */
 struct op {
     void *user; /* caller */
     union {
-        struct op *next; /* in whatever queue it is */
-        struct post_node link;
+        struct {
+            union {
+                struct op *next; /* in whatever queue it is */
+                struct post_node link;
+            };
+            int64_t result;
+            union {
+                uintptr_t key;   /* of the event in the ready list */
+                struct op *prev; /* among the handle's operations without order */
+            };
+            uint32_t flags; /* the caller's, as submitted */
+            uint8_t kind;
+            _Atomic uint8_t state;
+            uint16_t bits;
+        };
+        struct wheel_node node; /* of a timer while it is ARMED */
     };
     union {
         struct cport_handle *handle; /* constant from submit to final */
-        struct cport_port *port;     /* timers and posts */
+        struct cport_port *port;     /* timers and lookups */
     };
-    int64_t result;
-    union {
-        uintptr_t key;   /* of the event in the ready list */
-        struct op *prev; /* among the handle's operations without order */
-    };
-    uint32_t event_flags; /* of the event in the ready list */
+    uint32_t
+        event_flags; /* of the event in the ready list, as is the next; not of timers and posts */
     uint32_t aux;
-    uint8_t kind;
-    _Atomic uint8_t state;
-    uint16_t bits;
-    uint32_t flags; /* the caller's, as submitted */
     size_t transferred;
     /* 64 bytes that belong to the kind: the first half to engines or the wheel, the second half to the core. */
     union {
-        uint64_t engine[4]; /* engine's scratch; OVERLAPPED on Windows */
-        struct wheel_node node;
+        uint64_t engine[4];      /* engine's scratch; OVERLAPPED on Windows */
+        struct wheel_node pause; /* of an accept that is PAUSED */
     };
     union {
         struct {
@@ -122,7 +131,8 @@ struct op {
         } io;
         struct {
             int64_t period_ns;
-        } timer;
+            int64_t due_ns; /* when the event that is queued was due */
+        } timer;            /* of a periodic one */
         struct {
             int64_t backoff_ns; /* the next pause; 0 after a success */
         } accept;
@@ -144,6 +154,8 @@ struct op {
 _Static_assert(sizeof(struct op) == sizeof(cport_op), "the overlay fits the public op");
 _Static_assert(
     offsetof(struct op, user) == offsetof(cport_op, user), "the caller's word is where it says");
+_Static_assert(offsetof(struct op, kind) >= offsetof(struct op, node.reserved),
+    "what an armed timer is stays beside its node");
 _Static_assert(
     offsetof(struct op, engine) == 64, "engines find their scratch on a cache line of its own");
 

@@ -249,7 +249,7 @@ static void drop_events(struct cport_port *port)
     for (struct wheel_node *node = wheel_expire(&port->wheel, UINT64_MAX), *next; node;
          node = next) {
         next = node->next;
-        op_set_state(CPORT_CONTAINER_OF(node, struct op, node), OP_FREE);
+        op_set_state(timer_of_node(node), OP_FREE); /* paused accepts went with their handles */
     }
 }
 
@@ -326,14 +326,10 @@ int cport_post(cport_port *port, cport_op *public_op, uintptr_t key, int64_t res
     if (op_state(op) != OP_FREE)
         return CPORT_EBUSY;
     op->kind = OP_POST;
-    op->port = port;
     op->flags = 0;
     op->bits = 0;
     op->result = result;
     op->key = key;
-    op->event_flags = 0;
-    op->aux = 0;
-    op->transferred = 0;
     op_set_state(op, OP_READY);
     if (port->shared || port->backend->ready)
         port_ready(port, op);

@@ -221,6 +221,7 @@ void port_kick_locked(struct cport_port *port);
  * port_resume once the lock has been released. */
 void port_arm(struct cport_port *port, struct wheel_node *node, int64_t deadline_ns);
 struct op *port_expire(struct cport_port *port, int64_t now_ns);
+struct op *timer_of_node(struct wheel_node *node); /* NULL: it is not a timer's */
 void port_resume(struct op *accepts);
 /* How long the engine may wait until a timer is due, at most limit_ns (< 0: for ever). */
 int64_t port_until_timer(struct cport_port *port, int64_t now_ns, int64_t limit_ns);

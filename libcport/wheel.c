@@ -8,6 +8,10 @@
  *
  * The slot of the current tick itself would always be empty: it takes what is overdue when it is
  * armed.
+ *
+ * Slots in the order of their numbers are in order of time. So a node whose deadline is put off can stay where it is: its slot is
+ * looked at no later than the one that it belongs into, and it goes there then. Most timers are put off again and again and
+ * never expire; to put one off touches that node alone, and none of its neighbours, which lie somewhere in memory.
  */
 #include "wheel.h"
 
@@ -35,32 +39,47 @@ static uint64_t now_tick(uint64_t now_ns)
     return now_ns == UINT64_MAX ? deadline_tick(now_ns) : now_ns >> WHEEL_TICK_SHIFT;
 }
 
-static void slot_append(struct wheel *wheel, struct wheel_node *node)
+struct place {
+    uint64_t tick;
+    unsigned level;
+    unsigned index;
+};
+
+static struct place place_of(const struct wheel *wheel, uint64_t deadline_ns)
 {
-    uint64_t tick = deadline_tick(node->deadline_ns);
+    uint64_t tick = deadline_tick(deadline_ns);
     if (tick < wheel->current)
         tick = wheel->current;
     unsigned level = bits_highest((tick ^ wheel->current) | 1) / WHEEL_LEVEL_BITS;
     unsigned index = (unsigned)(tick >> (level * WHEEL_LEVEL_BITS)) % WHEEL_LEVEL_SLOTS;
-    unsigned slot = level * WHEEL_LEVEL_SLOTS + index;
-    struct wheel_node *head = &wheel->slots[slot];
+    return (struct place){tick, level, index};
+}
 
-    if (wheel->occupied[level] >> index & 1) {
+static unsigned place_slot(struct place at)
+{
+    return at.level * WHEEL_LEVEL_SLOTS + at.index;
+}
+
+static void slot_append(struct wheel *wheel, struct wheel_node *node, struct place at)
+{
+    struct wheel_node *head = &wheel->slots[place_slot(at)];
+
+    if (wheel->occupied[at.level] >> at.index & 1) {
         struct wheel_node *tail = head->prev;
         tail->next = node;
         node->prev = tail;
-        if (tick < head->deadline_ns)
-            head->deadline_ns = tick;
+        if (at.tick < head->deadline_ns)
+            head->deadline_ns = at.tick;
     } else {
-        wheel->occupied[level] |= UINT64_C(1) << index;
-        wheel->levels |= UINT64_C(1) << level;
+        wheel->occupied[at.level] |= UINT64_C(1) << at.index;
+        wheel->levels |= UINT64_C(1) << at.level;
         head->next = node;
         node->prev = head;
-        head->deadline_ns = tick;
+        head->deadline_ns = at.tick;
     }
     node->next = head;
     head->prev = node;
-    node->slot = slot + 1;
+    node->slot = place_slot(at) + 1;
 }
 
 static void slot_vacate(struct wheel *wheel, unsigned slot)
@@ -71,31 +90,44 @@ static void slot_vacate(struct wheel *wheel, unsigned slot)
         wheel->levels &= ~(UINT64_C(1) << level);
 }
 
-/* The whole slot is due. */
+static void slot_remove(struct wheel *wheel, struct wheel_node *node)
+{
+    struct wheel_node *next = node->next, *prev = node->prev;
+    prev->next = next;
+    next->prev = prev;
+    if (next == prev) /* it was alone: both are the head */
+        slot_vacate(wheel, node->slot - 1);
+}
+
+/* The slot's tick is the current one: all is due that has not been put off. */
 static void slot_expire(struct wheel *wheel, unsigned slot, struct chain *chain)
 {
     struct wheel_node *head = &wheel->slots[slot];
-    size_t expired = 0;
-    *chain->end = head->next;
-    for (struct wheel_node *node = head->next; node != head; node = node->next) {
-        node->slot = WHEEL_IDLE;
-        expired++;
-    }
-    chain->end = &head->prev->next;
-    *chain->end = NULL;
-    wheel->count -= expired;
     slot_vacate(wheel, slot);
+    for (struct wheel_node *node = head->next, *next; node != head; node = next) {
+        next = node->next;
+        struct place at = place_of(wheel, node->deadline_ns);
+        if (at.tick > wheel->current) {
+            slot_append(wheel, node, at);
+            continue;
+        }
+        node->slot = WHEEL_IDLE;
+        wheel->count--;
+        *chain->end = node;
+        chain->end = &node->next;
+    }
+    *chain->end = NULL;
 }
 
 /* The current tick has come to the slot's first: its nodes now differ from it in lower digits
- * only. */
+ * only, or have been put off. */
 static void slot_cascade(struct wheel *wheel, unsigned slot)
 {
     struct wheel_node *head = &wheel->slots[slot];
     slot_vacate(wheel, slot);
     for (struct wheel_node *node = head->next, *next; node != head; node = next) {
         next = node->next;
-        slot_append(wheel, node);
+        slot_append(wheel, node, place_of(wheel, node->deadline_ns));
     }
 }
 
@@ -120,20 +152,34 @@ void wheel_add(struct wheel *wheel, struct wheel_node *node, uint64_t deadline_n
 {
     assert(!wheel_armed(node));
     node->deadline_ns = deadline_ns;
-    slot_append(wheel, node);
+    slot_append(wheel, node, place_of(wheel, deadline_ns));
     wheel->count++;
 }
 
 void wheel_remove(struct wheel *wheel, struct wheel_node *node)
 {
     assert(wheel_armed(node));
-    struct wheel_node *next = node->next, *prev = node->prev;
-    prev->next = next;
-    next->prev = prev;
-    if (next == prev) /* it was alone: both are the head */
-        slot_vacate(wheel, node->slot - 1);
+    slot_remove(wheel, node);
     node->slot = WHEEL_IDLE;
     wheel->count--;
+}
+
+void wheel_move(struct wheel *wheel, struct wheel_node *node, uint64_t deadline_ns)
+{
+    assert(wheel_armed(node));
+    uint64_t before_ns = node->deadline_ns;
+    node->deadline_ns = deadline_ns;
+    if (deadline_ns >= before_ns)
+        return;
+    struct place at = place_of(wheel, deadline_ns);
+    if (place_slot(at) + 1 >= node->slot) {
+        struct wheel_node *head = &wheel->slots[node->slot - 1];
+        if (at.tick < head->deadline_ns)
+            head->deadline_ns = at.tick;
+        return;
+    }
+    slot_remove(wheel, node);
+    slot_append(wheel, node, at);
 }
 
 struct wheel_node *wheel_expire(struct wheel *wheel, uint64_t now_ns)

@@ -11,7 +11,7 @@
  * Time is in nanoseconds of any clock that starts wherever it likes and does not go back. Deadlines
  * are rounded up to whole ticks: a timer never expires early, and at most one tick late. Timers of
  * one tick expire in the order in which they were armed; so do those that were overdue when they
- * were armed.
+ * were armed. Timers that have been moved are anywhere among those of their tick.
  */
 #ifndef CPORT_WHEEL_H
 #define CPORT_WHEEL_H
@@ -39,8 +39,8 @@ struct wheel_node {
     struct wheel_node *next; /* wheel; in the chain that wheel_expire returns, the next of it */
     struct wheel_node *prev; /* wheel */
     uint64_t deadline_ns;    /* wheel; may be read at any time: the last deadline given */
-    uint32_t slot;           /* wheel: WHEEL_IDLE, or 1 + the slot it is in */
-    uint32_t reserved;       /* caller: never touched by the wheel */
+    uint32_t slot; /* wheel: WHEEL_IDLE, or 1 + the slot it is in, its deadline's or an earlier */
+    uint32_t reserved; /* caller: never touched by the wheel */
 };
 _Static_assert(
     sizeof(void *) != 8 || sizeof(struct wheel_node) == 32, "a node is half a cache line");
@@ -65,6 +65,9 @@ void wheel_add(struct wheel *wheel, struct wheel_node *node, uint64_t deadline_n
 
 /* wheel_remove: makes an armed node idle. */
 void wheel_remove(struct wheel *wheel, struct wheel_node *node);
+
+/* wheel_move: gives an armed node another deadline. */
+void wheel_move(struct wheel *wheel, struct wheel_node *node, uint64_t deadline_ns);
 
 /* wheel_expire: takes out every node that is due at now_ns and returns them as a chain through
  * next, ended by NULL, in the order of their deadlines' ticks; NULL if none is due. The nodes
@@ -93,8 +96,7 @@ static inline uint64_t wheel_next_tick(const struct wheel *wheel)
 }
 
 /* wheel_next_ns: when wheel_expire should be called next; UINT64_MAX if the wheel is empty. The
- * time of the first timer, or earlier if a timer that was ahead of it in its slot has been
- * removed. Later than the last wheel_expire, unless a timer that was overdue has been added
+ * time of the first timer, or earlier if a timer that was ahead of it has been removed or moved. Later than the last wheel_expire, unless a timer that was overdue has been added
  * since. */
 static inline uint64_t wheel_next_ns(const struct wheel *wheel)
 {

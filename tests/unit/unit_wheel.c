@@ -18,12 +18,12 @@ struct timer {
     uint64_t tick; /* when it should expire, in ticks */
     uint64_t order;
     bool armed;
+    bool moved; /* since it was armed: its place among those of its tick is any */
 };
 
 struct model {
     struct wheel wheel;
     struct timer *timers;
-    struct timer **due; /* scratch, one entry per timer */
     size_t timers_count;
     uint64_t now_ns;
     uint64_t order;
@@ -55,9 +55,7 @@ static void model_open(struct model *model, size_t timers_count, uint64_t now_ns
     memset(&model->wheel, 0xA5, sizeof model->wheel);
     wheel_init(&model->wheel, now_ns);
     model->timers = calloc(timers_count, sizeof *model->timers);
-    model->due = calloc(timers_count, sizeof(struct timer *));
     assert_non_null(model->timers);
-    assert_non_null(model->due);
     model->timers_count = timers_count;
     model->now_ns = now_ns;
     model->order = 0;
@@ -65,19 +63,31 @@ static void model_open(struct model *model, size_t timers_count, uint64_t now_ns
 
 static void model_close(struct model *model)
 {
-    free(model->due);
     free(model->timers);
+}
+
+static uint64_t model_tick(const struct model *model, uint64_t deadline_ns)
+{
+    uint64_t tick = deadline_ns / TICK_NS + (deadline_ns % TICK_NS != 0);
+    return tick < model->wheel.current ? model->wheel.current : tick;
 }
 
 static void model_add(struct model *model, struct timer *timer, uint64_t deadline_ns)
 {
-    uint64_t current = model->wheel.current;
-    timer->tick = deadline_ns / TICK_NS + (deadline_ns % TICK_NS != 0);
-    if (timer->tick < current)
-        timer->tick = current;
+    timer->tick = model_tick(model, deadline_ns);
     timer->order = model->order++;
     timer->armed = true;
+    timer->moved = false;
     wheel_add(&model->wheel, &timer->node, deadline_ns);
+    assert_true(wheel_armed(&timer->node));
+    assert_true(timer->node.deadline_ns == deadline_ns);
+}
+
+static void model_move(struct model *model, struct timer *timer, uint64_t deadline_ns)
+{
+    timer->tick = model_tick(model, deadline_ns);
+    timer->moved = true;
+    wheel_move(&model->wheel, &timer->node, deadline_ns);
     assert_true(wheel_armed(&timer->node));
     assert_true(timer->node.deadline_ns == deadline_ns);
 }
@@ -89,37 +99,45 @@ static void model_remove(struct model *model, struct timer *timer)
     assert_false(wheel_armed(&timer->node));
 }
 
-static int by_tick_then_order(const void *a, const void *b)
+/* The chain is in the order of the ticks, and within a tick in that of arming. */
+static void check_order(const struct timer *timer, uint64_t *tick, uint64_t *order_least)
 {
-    const struct timer *x = *(struct timer *const *)a, *y = *(struct timer *const *)b;
-    if (x->tick != y->tick)
-        return x->tick < y->tick ? -1 : 1;
-    return x->order < y->order ? -1 : 1;
+    assert_true(timer->tick >= *tick);
+    if (timer->tick > *tick) {
+        *tick = timer->tick;
+        *order_least = 0;
+    }
+    if (!timer->moved) {
+        assert_true(timer->order >= *order_least);
+        *order_least = timer->order + 1;
+    }
 }
 
 /* Expires at now_ns and holds the chain against what the model says; returns its length. */
 static size_t model_expire(struct model *model, uint64_t now_ns)
 {
-    size_t due = 0, armed = 0;
+    size_t due = 0, armed = 0, expired = 0;
     for (size_t i = 0; i < model->timers_count; i++) {
-        struct timer *timer = &model->timers[i];
+        const struct timer *timer = &model->timers[i];
         if (!timer->armed)
             continue;
         armed++;
-        bool over = now_ns == UINT64_MAX || timer->tick <= now_ns / TICK_NS;
-        if (over)
-            model->due[due++] = timer;
+        if (now_ns == UINT64_MAX || timer->tick <= now_ns / TICK_NS)
+            due++;
     }
-    qsort(model->due, due, sizeof(struct timer *), by_tick_then_order);
 
-    struct wheel_node *node = wheel_expire(&model->wheel, now_ns);
-    for (size_t i = 0; i < due; i++, node = node->next) {
-        assert_ptr_equal(node, &model->due[i]->node);
+    uint64_t tick = 0, order_least = 0;
+    for (struct wheel_node *node = wheel_expire(&model->wheel, now_ns); node; node = node->next) {
+        struct timer *timer = (struct timer *)(void *)node; /* its first member */
+        assert_true(timer->armed);
+        assert_true(now_ns == UINT64_MAX || timer->tick <= now_ns / TICK_NS);
         assert_false(wheel_armed(node));
         assert_true(node->deadline_ns <= now_ns);
-        model->due[i]->armed = false;
+        check_order(timer, &tick, &order_least);
+        timer->armed = false;
+        expired++;
     }
-    assert_null(node);
+    assert_int_equal(expired, due);
     /* A timer between this time and the current tick would be taken for overdue. */
     assert_true(now_ns == UINT64_MAX || model->wheel.current <= now_ns / TICK_NS);
     assert_int_equal(wheel_count(&model->wheel), armed - due);
@@ -175,7 +193,10 @@ static void run_random(uint64_t seed, uint64_t start_ns, unsigned steps)
     model_open(&model, 300, start_ns);
     for (unsigned step = 0; step < steps; step++) {
         struct timer *timer = &model.timers[random_next(&state) % model.timers_count];
-        if (random_next(&state) % 8 != 0) {
+        if (timer->armed && random_next(&state) % 2 == 0) {
+            model_move(&model, timer, random_deadline(&model, &state));
+            model_check_next(&model, false);
+        } else if (random_next(&state) % 8 != 0) {
             if (timer->armed)
                 model_remove(&model, timer);
             if (random_next(&state) % 4 != 0)
@@ -315,6 +336,28 @@ static void equal_deadlines_expire_in_the_order_armed(void **state)
     model_close(&model);
 }
 
+/* Each is put off with every tick, as the timers of busy connections are, and comes when that has ended. */
+static void what_is_put_off_again_and_again_comes_late(void **state)
+{
+    (void)state;
+    enum { TIMERS = 64, ROUNDS = 5000 };
+    struct model model;
+    uint64_t random = 5;
+    model_open(&model, TIMERS, HOUR_NS);
+    for (unsigned i = 0; i < TIMERS; i++)
+        model_add(&model, &model.timers[i], HOUR_NS + (i + 2) * TICK_NS);
+    for (unsigned round = 1; round <= ROUNDS; round++) {
+        uint64_t now_ns = HOUR_NS + round * TICK_NS;
+        for (unsigned i = 0; i < TIMERS; i++)
+            model_move(
+                &model, &model.timers[i], now_ns + (2 + random_next(&random) % 300) * TICK_NS);
+        assert_int_equal(model_expire(&model, now_ns), 0);
+        model_check_next(&model, true);
+    }
+    assert_int_equal(model_expire(&model, model.now_ns + 302 * TICK_NS), TIMERS);
+    model_close(&model);
+}
+
 static void time_may_jump_ahead(void **state)
 {
     (void)state;
@@ -334,7 +377,7 @@ static void time_may_jump_ahead(void **state)
 }
 
 /* A wheel that is woken at the times it asks for wakes once per deadline, however far that is. */
-static void the_next_time_is_exact_while_nothing_is_removed(void **state)
+static void the_next_time_is_exact_while_nothing_is_removed_or_moved(void **state)
 {
     (void)state;
     enum { TIMERS = 200 };
@@ -407,7 +450,8 @@ int main(void)
         cmocka_unit_test(an_overdue_timer_expires_at_the_next_call),
         cmocka_unit_test(equal_deadlines_expire_in_the_order_armed),
         cmocka_unit_test(time_may_jump_ahead),
-        cmocka_unit_test(the_next_time_is_exact_while_nothing_is_removed),
+        cmocka_unit_test(the_next_time_is_exact_while_nothing_is_removed_or_moved),
+        cmocka_unit_test(what_is_put_off_again_and_again_comes_late),
         cmocka_unit_test(an_empty_wheel_moves_on_with_time),
         cmocka_unit_test(random_operations_match_the_model),
         cmocka_unit_test(a_million_timers),
