@@ -6,6 +6,7 @@ packages_build=(cmake ninja-build pkg-config gcc g++ libc6-dev liburing-dev libc
 packages_clang=(clang libclang-rt-dev)
 packages_check=(clang clang-format clang-tidy cppcheck shellcheck)
 packages_bench=(libuv1-dev libboost-dev libevent-dev libev-dev valgrind)
+packages_wine=(gcc-mingw-w64-x86-64-win32 wine64 dpkg-dev)
 # The benchmark starts these itself, where and when it wants them.
 packages_servers=(redis-server nats-server mosquitto nginx-light)
 

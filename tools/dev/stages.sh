@@ -3,6 +3,8 @@
 #
 # A stage is a function stage_NAME. It writes JUnit files to build/results/NAME/, one per row of the table; a stage
 # without any counts as one test, its exit status. Only success leaves a stamp, which holds the hash of the sources.
+#
+# Stages run in two lanes at a time, each in its order. While a stage runs there is a file build/running/NAME.
 
 # files_list: every file of the project, tracked or new, NUL-separated. A tree without usable git is listed as it is.
 files_list()
@@ -60,14 +62,25 @@ stage_rows()
     fi
 }
 
-# stage_execute NAME LABEL: runs it, with its progress line; the rows go to build/results/NAME/rows.
+# say FORMAT ARGUMENT...: whole lines, though the other lane speaks too.
+say()
+{
+    # shellcheck disable=SC2059
+    { flock 9 && printf "$@"; } 9>build/running/.output
+}
+
+# stage_execute NAME LABEL: runs it; the rows go to build/results/NAME/rows.
 stage_execute()
 {
-    local name=$1 label=$2 log=build/logs/$1.log status=0 start=$SECONDS
+    local name=$1 label=$2 log=build/logs/$1.log status=0 start=$SECONDS used TIMEFORMAT='%U %S'
     rm -rf "build/results/$name" "build/stamps/$name"
     mkdir -p "build/results/$name" build/stamps build/logs
-    printf '%s %-10s ' "$label" "$name"
-    bash ./dev --stage "$name" >"$log" 2>&1 </dev/null || status=$?
+    : >"$log"
+    touch "build/running/$name"
+    say '%s %-10s begins\n' "$label" "$name"
+    used=$({ time bash ./dev --stage "$name" >"$log" 2>&1 </dev/null; } 2>&1) || status=$?
+    used=$(awk '{ printf "%d", $1 + $2 }' <<<"$used")
+    rm -f "build/running/$name"
     local seconds=$((SECONDS - start))
     stage_rows "$name" "$status" >"build/results/$name/rows"
     # A skipped test fails the stage too: what is missing here must not look like what works.
@@ -76,12 +89,36 @@ stage_execute()
     fi
     echo "$seconds" >"build/results/$name/seconds"
     if ((status != 0)); then
-        printf 'FAILED  %4d s  (%s)\n' "$seconds" "$log"
         # What failed may be far up among what passed.
-        { grep -vE '^ *Start +[0-9]+: | +Passed +[0-9.]+ sec$' "$log" || true; } | tail -n 200 | sed 's/^/    /'
+        say '%s %-10s FAILED  %4d s, %d s of processors  (%s)\n%s\n' "$label" "$name" "$seconds" "$used" "$log" "$(
+            { grep -vE '^ *Start +[0-9]+: | +Passed +[0-9.]+ sec$' "$log" || true; } | tail -n 200 | sed 's/^/    /'
+        )"
         return 1
     fi
-    printf 'ok      %4d s\n' "$seconds"
+    say '%s %-10s ok      %4d s, %d s of processors\n' "$label" "$name" "$seconds" "$used"
+}
+
+# stage_progress NAME: how far its build is, or its tests are.
+stage_progress()
+{
+    tail -c 4000 "build/logs/$1.log" | sed -nE 's|^\[([0-9]+/[0-9]+)\].*|building \1|p
+        s|^ *([0-9]+/[0-9]+) Test.*|testing \1|p' | tail -n 1
+}
+
+# stages_watch: a line about what runs, now and then, for whoever looks on.
+stages_watch()
+{
+    local name progress line
+    while sleep 20; do
+        line=''
+        for name in build/running/*; do
+            [[ -f $name ]] || continue
+            name=$(basename "$name")
+            progress=$(stage_progress "$name")
+            line+="${line:+, }$name${progress:+ $progress}"
+        done
+        say '        %4d s  %s\n' "$SECONDS" "$line"
+    done
 }
 
 # stages_table STAGE...: the verdict; its last line stands alone for machines to read.
@@ -102,22 +139,53 @@ stages_table()
     ((failed_sum == 0))
 }
 
-# stages_run FORCE STAGE...
-stages_run()
+# stages_lane FORCE HASH LABEL:STAGE...: one after the other.
+stages_lane()
 {
-    local force=$1 hash name index=0
-    shift
-    hash=$(tree_hash)
-    for name in "$@"; do
-        index=$((index + 1))
-        local label
-        label=$(printf '[%2d/%d]' "$index" "$#")
+    local force=$1 hash=$2 item name label
+    shift 2
+    for item in "$@"; do
+        label=${item%:*}
+        name=${item#*:}
         if ((!force)) && [[ -f build/stamps/$name && $(<"build/stamps/$name") == "$hash" ]]; then
-            printf '%s %-10s ok      unchanged since it passed\n' "$label" "$name"
+            say '%s %-10s ok      unchanged since it passed\n' "$label" "$name"
         elif stage_execute "$name" "$label"; then
             echo "$hash" >"build/stamps/$name"
         fi
     done
+}
+
+# stages_run FORCE STAGE...: those of suite_beside beside the others.
+stages_run()
+{
+    local force=$1 hash name item main=() beside=() pids=()
+    shift
+    hash=$(tree_hash)
+    rm -rf build/running
+    mkdir -p build/running
+    for name in "$@"; do
+        item=$(printf '[%2d/%d]:%s' "$((${#main[@]} + ${#beside[@]} + 1))" "$#" "$name")
+        # shellcheck disable=SC2154
+        if [[ " ${suite_beside[*]} " == *" $name "* ]]; then
+            beside+=("$item")
+        else
+            main+=("$item")
+        fi
+    done
+    # Each lane is a process group of its own, so that an interrupt ends it with all that it has started.
+    set -m
+    stages_lane "$force" "$hash" "${main[@]}" &
+    pids+=("$!")
+    stages_lane "$force" "$hash" "${beside[@]}" &
+    pids+=("$!")
+    stages_watch &
+    local watch=$!
+    set +m
+    # shellcheck disable=SC2064
+    trap "kill -- ${pids[*]/#/-} -$watch 2>/dev/null; exit 130" INT TERM HUP
+    wait "${pids[@]}" || true
+    kill -- "-$watch"
+    trap - INT TERM HUP
     suite_summary "$@"
     stages_table "$@"
 }

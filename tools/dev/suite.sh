@@ -3,6 +3,8 @@
 
 suite_all=(check release shared engines debug asan tsan clang fuzz bench wine)
 suite_fast=(release)
+# Wine's programs wait for its server, and that waits for them: what runs beside them hardly slows either.
+suite_beside=(wine)
 
 # Every test bears one of these labels; stage_tests runs and counts them one by one.
 suite_labels=(unit cts example server soak install docs)
@@ -14,9 +16,10 @@ suite_packages()
     for package in "${packages_build[@]}"; do wanted[$package]=1; done
     for stage in "$@"; do
         case $stage in
-        clang | fuzz | wine) for package in "${packages_clang[@]}"; do wanted[$package]=1; done ;;
+        clang | fuzz) for package in "${packages_clang[@]}"; do wanted[$package]=1; done ;;
+        wine) for package in "${packages_clang[@]}" "${packages_wine[@]}"; do wanted[$package]=1; done ;;
         bench) for package in "${packages_bench[@]}"; do wanted[$package]=1; done ;;
-        check) for package in "${packages_check[@]}"; do wanted[$package]=1; done ;;
+        check) for package in "${packages_check[@]}" "${packages_bench[@]}"; do wanted[$package]=1; done ;;
         esac
     done
     packages_need "${!wanted[@]}"
@@ -26,13 +29,13 @@ suite_packages()
 }
 
 # labels_test PRESET LABEL...: runs the tests of each label; all of them, even after a failure. without: a pattern of labels whose
-# tests are left out.
+# tests are left out. at_once: how many run at a time; twice as many as there are processors, since many wait more than they compute.
 labels_test()
 {
     local preset=$1 label status=0
     shift
     for label in "$@"; do
-        ctest --test-dir "build/$preset" -L "^$label\$" ${without:+-LE "$without"} -j "$jobs" --output-on-failure --no-tests=error \
+        ctest --test-dir "build/$preset" -L "^$label\$" ${without:+-LE "$without"} -j "${at_once:-$((2 * jobs))}" --output-on-failure --no-tests=error \
             --timeout 300 --output-junit "$PWD/build/results/$stage/$label.xml" || status=1
     done
     return "$status"
@@ -119,35 +122,40 @@ stage_clang()
     labels_test clang unit
 }
 
-# fuzz_one FUZZER OPTION...: from its seeds and what earlier runs have found.
+# fuzz_one FUZZER SECONDS: from its seeds and what earlier runs have found, until it has had so many seconds of a processor: what runs
+# beside it must not make the search shorter.
 fuzz_one()
 {
-    local fuzzer=$1 name corpus
-    shift
+    local fuzzer=$1 left=$2 name corpus log seed=0 spent
     name=$(basename "$fuzzer")
     corpus=build/fuzz/corpus/$name
+    log=build/fuzz/log/$name
     mkdir -p "$corpus" build/fuzz/found build/fuzz/log
-    if "$fuzzer" -artifact_prefix="build/fuzz/found/$name-" "$@" "$corpus" "tests/fuzz/corpus/$name" \
-        >"build/fuzz/log/$name" 2>&1; then
-        echo "$name: $(tail -n 1 "build/fuzz/log/$name")"
-    else
-        cat "build/fuzz/log/$name"
-        echo "$name: FAILED"
-        return 1
-    fi
+    TIMEFORMAT='%U %S'
+    while ((left > 0)); do
+        seed=$((seed + 1))
+        if ! spent=$({ time "$fuzzer" -artifact_prefix="build/fuzz/found/$name-" -seed="$seed" \
+            -max_total_time="$left" "$corpus" "tests/fuzz/corpus/$name" >"$log" 2>&1; } 2>&1); then
+            cat "$log"
+            echo "$name: FAILED"
+            return 1
+        fi
+        echo "$name: $(tail -n 1 "$log"), processor seconds (user, system) $spent"
+        left=$(awk -v left="$left" '{ spent = int($1 + $2 + 0.5); print left - (spent > 0 ? spent : 1) }' <<<"$spent")
+    done
 }
 
-# fuzz_all OPTION...: as many fuzzers at a time as there are processors.
+# fuzz_all SECONDS: as many fuzzers at a time as there are processors.
 fuzz_all()
 {
     local fuzzer status=0
-    preset_build fuzz
+    preset_build fuzz tests/fuzz/all # the rest is as in the preset clang
     for fuzzer in build/fuzz/tests/fuzz/fuzz_*; do
         [[ -x $fuzzer && ! -d $fuzzer ]] || continue
         while (($(jobs -pr | wc -l) >= jobs)); do
             wait -n || status=1
         done
-        fuzz_one "$fuzzer" "$@" &
+        fuzz_one "$fuzzer" "$1" &
     done
     while (($(jobs -p | wc -l) > 0)); do
         wait -n || status=1
@@ -165,7 +173,7 @@ stage_bench()
 # A minute each: longer searches are for ./dev fuzz.
 stage_fuzz()
 {
-    fuzz_all -seed=1 -max_total_time=60
+    fuzz_all 60
 }
 
 stage_wine()
@@ -174,13 +182,19 @@ stage_wine()
     preset_build mingw
     preset_build release cport-server cport-cli # the other side of a test across systems
     trap tools/mingw/stop-wine EXIT
+    . tools/mingw/env.sh
+    wine_environment
+    wine_start
+    export CPORT_WINE_STARTED=$wine_loader
     labels_test mingw unit cts example server bench bench-smoke
 }
 
 stage_check()
 {
-    cmake --preset debug # for the list of what is compiled, and how
-    tools/dev/check.sh build/debug "$jobs"
+    # For the list of what is compiled, and how; and what is generated.
+    cmake --preset debug -B build/check -D CPORT_BENCH=ON
+    cmake --build build/check --target cport-bench-commit
+    tools/dev/check.sh build/check "$jobs"
 }
 
 stage_docs()
