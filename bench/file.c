@@ -199,6 +199,7 @@ static int store_round(struct report_row *row, const char *line)
 {
     uint64_t reads, p50, p99, p999;
     int64_t elapsed_ns, cpu_ns;
+    /* NOLINTNEXTLINE(cert-err34-c): a program of ours has written them */
     if (sscanf(line,
             "done\t%" SCNu64 "\t%" SCNd64 "\t%" SCNd64 "\t%" SCNu64 "\t%" SCNu64 "\t%" SCNu64,
             &reads, &elapsed_ns, &cpu_ns, &p50, &p99, &p999) != 6 ||

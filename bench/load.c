@@ -2,6 +2,7 @@
 
 #include "os.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ static void pattern_fill(struct load *load)
 {
     const struct dialogue *dialogue = load->options->dialogue;
     uint32_t state = 1;
+    assert(load->period > 0);
     for (size_t i = 0; i < load->period; i++) {
         state = state * 1664525u + 1013904223u;
         load->pattern[i] = dialogue != NULL ? dialogue->request[i] : (unsigned char)(state >> 24);

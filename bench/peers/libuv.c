@@ -41,7 +41,8 @@ struct guide_write {
 static void on_guide_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buffer)
 {
     (void)handle;
-    *ret_buffer = uv_buf_init(malloc(suggested), (unsigned)suggested);
+    ret_buffer->base = malloc(suggested);
+    ret_buffer->len = suggested;
 }
 
 static void on_guide_written(uv_write_t *request, int status)
