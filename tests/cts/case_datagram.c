@@ -388,7 +388,7 @@ void s48_a_dead_peer_ends_nothing(void)
  * that does not tell at all shall not keep the suite waiting. */
 static int64_t told(cport_port *port, cport_op *op)
 {
-    int64_t end = cts_now_ns() + 2000 * CTS_MS;
+    int64_t end = cts_now_ns() + CTS_PATIENCE_NS / 4;
     while (cts_pending(op) && cts_now_ns() < end)
         cts_settle(port);
     CHECK(!cts_pending(op));

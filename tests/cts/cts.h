@@ -18,7 +18,7 @@
 #include <stdio.h>
 
 /* How long to wait for what must come: a fail-safe, long enough for a machine under load. A case that has to fail waits a
- * quarter as long, since it waits in vain. */
+ * twentieth as long, since it waits in vain. */
 #define CTS_PATIENCE_NS cts_patience_ns()
 int64_t cts_patience_ns(void);
 void cts_patience_lose(void);

@@ -238,7 +238,7 @@ int64_t cts_patience_ns(void)
 
 void cts_patience_lose(void)
 {
-    patience_ns /= 4;
+    patience_ns /= 20;
 }
 
 bool cts_load_whole(void)
