@@ -13,15 +13,29 @@ void buffer_pool_init(struct buffer_pool *pool, size_t limit)
     *pool = (struct buffer_pool){.limit = limit};
 }
 
+static void shelf_drain(struct buffer_shelf *shelf)
+{
+    while (shelf->free) {
+        struct buffer_block *block = shelf->free;
+        shelf->free = block->next;
+        free(block);
+    }
+    shelf->count = 0;
+}
+
 void buffer_pool_drain(struct buffer_pool *pool)
 {
     assert(pool->held == 0);
-    while (pool->free_blocks) {
-        struct buffer_block *block = pool->free_blocks;
-        pool->free_blocks = block->next;
-        free(block);
-    }
-    pool->free_count = 0;
+    shelf_drain(&pool->small);
+    shelf_drain(&pool->blocks);
+}
+
+/* NULL: memory of that size is not kept. */
+static struct buffer_shelf *shelf_of(struct buffer_pool *pool, size_t size)
+{
+    if (size == BUFFER_SMALL_BYTES)
+        return &pool->small;
+    return size == BUFFER_BLOCK_BYTES ? &pool->blocks : NULL;
 }
 
 static uint8_t *memory_get(struct buffer_pool *pool, size_t size)
@@ -29,10 +43,11 @@ static uint8_t *memory_get(struct buffer_pool *pool, size_t size)
     if (pool->held > pool->limit || size > pool->limit - pool->held)
         return NULL;
     uint8_t *memory = NULL;
-    if (size == BUFFER_BLOCK_BYTES && pool->free_blocks) {
-        memory = (uint8_t *)pool->free_blocks;
-        pool->free_blocks = pool->free_blocks->next;
-        pool->free_count--;
+    struct buffer_shelf *shelf = shelf_of(pool, size);
+    if (shelf && shelf->free) {
+        memory = (uint8_t *)shelf->free;
+        shelf->free = shelf->free->next;
+        shelf->count--;
     } else {
         memory = malloc(size);
     }
@@ -46,14 +61,15 @@ static void memory_put(struct buffer_pool *pool, uint8_t *memory, size_t size)
     if (!memory)
         return;
     pool->held -= size;
-    if (size != BUFFER_BLOCK_BYTES || pool->free_count == BUFFER_BLOCKS_KEPT) {
+    struct buffer_shelf *shelf = shelf_of(pool, size);
+    if (!shelf || shelf->count >= pool->limit / BUFFER_KEPT_SHARE / size) {
         free(memory);
         return;
     }
     struct buffer_block *block = (void *)memory; /* malloc aligned it */
-    block->next = pool->free_blocks;
-    pool->free_blocks = block;
-    pool->free_count++;
+    block->next = shelf->free;
+    shelf->free = block;
+    shelf->count++;
 }
 
 void buffer_init(struct buffer *buffer, struct buffer_pool *pool)
@@ -67,20 +83,19 @@ void buffer_clear(struct buffer *buffer)
     buffer_init(buffer, buffer->pool);
 }
 
-/* Doubling keeps the cost of growing linear; the first size is the block that the pool keeps. */
+/* Doubling keeps the cost of growing linear; the first sizes are those that the pool keeps. */
 static size_t capacity_for(size_t current, size_t needed)
 {
     size_t doubled = current * 2;
+    if (needed <= BUFFER_SMALL_BYTES)
+        return BUFFER_SMALL_BYTES;
     if (needed < doubled)
         needed = doubled;
     return needed < BUFFER_BLOCK_BYTES ? BUFFER_BLOCK_BYTES : needed;
 }
 
-bool buffer_reserve(struct buffer *buffer, size_t len)
+bool buffer_grow(struct buffer *buffer, size_t len)
 {
-    if (len <= buffer->capacity - buffer->end)
-        return true;
-
     size_t held = buffer_len(buffer);
     if (len > SIZE_MAX / 4 - held)
         return false;

@@ -14,8 +14,13 @@
 
 #include <stdbool.h>
 
+/*
+ * Memory comes in two sizes, and in more where that is not enough. A thousand clients that each await one push of a hundred bytes
+ * touch as many blocks: of the small ones they fit into a cache and its pages' addresses into theirs.
+ */
+#define BUFFER_SMALL_BYTES 2048u
 #define BUFFER_BLOCK_BYTES 16384u
-#define BUFFER_BLOCKS_KEPT 256u /* 4 MiB of free blocks per worker at most */
+#define BUFFER_KEPT_SHARE  16u /* of the limit, this part of free blocks of each size at most */
 
 struct buffer_block;
 
@@ -23,8 +28,10 @@ struct buffer_pool {
     size_t
         limit; /* bytes that all buffers of the pool may hold together; below `held`, nobody gets more */
     size_t held;
-    struct buffer_block *free_blocks;
-    unsigned free_count;
+    struct buffer_shelf {
+        struct buffer_block *free;
+        unsigned count;
+    } small, blocks;
 };
 
 struct buffer {
@@ -54,9 +61,15 @@ static inline struct bytes buffer_bytes(const struct buffer *buffer)
         buffer->memory ? buffer->memory + buffer->start : buffer->memory, buffer_len(buffer)};
 }
 
+/* Where there is not room enough; for buffer_reserve alone. */
+bool buffer_grow(struct buffer *buffer, size_t len);
+
 /* Room for len bytes behind the end, moved to the front if that helps. False: the limit or the system refuses; the
  * buffer is as it was. */
-bool buffer_reserve(struct buffer *buffer, size_t len);
+static inline bool buffer_reserve(struct buffer *buffer, size_t len)
+{
+    return len <= buffer->capacity - buffer->end || buffer_grow(buffer, len);
+}
 
 bool buffer_append(
     struct buffer *buffer, const void *data, size_t len); /* false: as buffer_reserve */

@@ -38,7 +38,7 @@ static void an_empty_buffer_holds_nothing(void **state)
     assert_true(buffer_append(&buffer, NULL, 0));
     assert_int_equal(pool.held, 0);
     assert_true(buffer_append(&buffer, "abc", 3));
-    assert_int_equal(pool.held, BUFFER_BLOCK_BYTES);
+    assert_int_equal(pool.held, BUFFER_SMALL_BYTES);
     buffer_take(&buffer, 3);
     assert_null(buffer.memory);
     assert_int_equal(pool.held, 0);
@@ -60,13 +60,19 @@ static void blocks_are_used_again(void **state)
     assert_true(buffer_append(&buffer, "abc", 3));
     uint8_t *memory = buffer.memory;
     buffer_clear(&buffer);
-    assert_int_equal(pool.free_count, 1);
+    assert_int_equal(pool.small.count, 1);
     assert_true(buffer_append(&buffer, "abc", 3));
     assert_ptr_equal(buffer.memory, memory);
-    assert_int_equal(pool.free_count, 0);
+    assert_int_equal(pool.small.count, 0);
+    /* What grows leaves the small block to others. */
+    assert_true(buffer_reserve(&buffer, BUFFER_SMALL_BYTES));
+    assert_int_equal(buffer.capacity, BUFFER_BLOCK_BYTES);
+    assert_bytes(buffer_bytes(&buffer), "abc", 3);
+    assert_int_equal(pool.small.count, 1);
     buffer_clear(&buffer);
+    assert_int_equal(pool.blocks.count, 1);
     buffer_pool_drain(&pool);
-    assert_int_equal(pool.free_count, 0);
+    assert_int_equal(pool.small.count + pool.blocks.count, 0);
 }
 
 static void the_limit_refuses_and_changes_nothing(void **state)
@@ -77,6 +83,7 @@ static void the_limit_refuses_and_changes_nothing(void **state)
     buffer_pool_init(&pool, 3 * BUFFER_BLOCK_BYTES);
     buffer_init(&a, &pool);
     buffer_init(&b, &pool);
+    assert_true(buffer_reserve(&a, BUFFER_BLOCK_BYTES));
     assert_true(buffer_append(&a, "keep", 4));
     assert_false(buffer_reserve(&a, 3 * BUFFER_BLOCK_BYTES));
     assert_false(buffer_reserve(&a, SIZE_MAX));
