@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Two full segments. */
+#define PUSH_SEND_BYTES 4096u
+
 static void on_timer(struct worker *worker, const cport_event *event);
 static void on_close(struct worker *worker, const cport_event *event);
 
@@ -210,8 +213,9 @@ static void conn_mark_dirty(struct conn *conn)
     conn->worker->dirty = conn;
 }
 
-/* The bytes are sent once the worker has handed out all that came with them: see conn_flush. */
-void conn_push(void *who, struct bytes frame)
+/* The bytes are sent once the worker has handed out all that came with them: see conn_flush. Only so many that waiting for more would
+ * spare no send worth the name leave at once: their memory, still in the cache, is the next connection's. */
+void conn_push(void *who, struct bytes frames, unsigned count)
 {
     struct conn *conn = who;
     struct worker *worker = conn->worker;
@@ -220,10 +224,10 @@ void conn_push(void *who, struct bytes frame)
     const struct config *config = &worker->config;
     size_t limit = (size_t)(conn->proto->lossy ? config->log_queue : config->push_queue);
     size_t queued = conn_queued(conn);
-    if (queued > 0 && queued + frame.len > limit) {
+    if ((queued > 0 || count > 1) && queued + frames.len > limit) {
         if (conn->proto->lossy) {
-            conn->lost++;
-            counter_add(&worker->counters, COUNTER_lines_lost, 1);
+            conn->lost += count;
+            counter_add(&worker->counters, COUNTER_lines_lost, count);
             return;
         }
         /* It would hold memory for as long as it likes. */
@@ -232,11 +236,14 @@ void conn_push(void *who, struct bytes frame)
         conn_abort(conn);
         return;
     }
-    if (buffer_append(&conn->out, frame.data, frame.len))
-        counter_add(&worker->counters, COUNTER_pushes, 1);
+    if (buffer_append(&conn->out, frames.data, frames.len))
+        counter_add(&worker->counters, COUNTER_pushes, count);
     else
         conn_out_of_memory(conn);
-    conn_mark_dirty(conn);
+    if (conn_queued(conn) >= PUSH_SEND_BYTES && !conn->sending)
+        conn_progress(conn);
+    else
+        conn_mark_dirty(conn);
 }
 
 /* No connection among these can have gone: its close event is still to come. */

@@ -15,7 +15,7 @@
  * parsing nor receiving goes on. So replies keep their order, and a connection has at most one job.
  *
  * Pushes. What others send to a connection is appended to its replies between frames, and goes out once the worker has handed out
- * all that came in the same batch. A client that lets more than `push-queue` wait is dropped; a reader of LogOutput loses lines.
+ * all that came in the same batch, or earlier if it is enough to be worth a send. A client that lets more than `push-queue` wait is dropped; a reader of LogOutput loses lines.
  *
  * Ending. An end that the server chooses is answered, sent, then the sending side is shut, and what still comes in is read and
  * dropped until the client has closed too: a close with bytes unread would reset the connection and take the last
@@ -36,7 +36,7 @@ struct conn *conn_next(const struct conn *conn); /* of the same worker */
 /* What others do to a connection, on its worker: who is a struct conn. */
 void conn_kick(void *who);
 void conn_drop(void *who);
-void conn_push(void *who, struct bytes frame);
+void conn_push(void *who, struct bytes frames, unsigned count);
 void conn_flush(struct worker *worker); /* sends what conn_push has left since the last time */
 
 #endif

@@ -48,9 +48,17 @@ struct sender {
     uint8_t name[TOPIC_BYTES_MAX];
 };
 
+/* Frames of one topic that a worker hands out together. */
+struct run {
+    uint8_t *frames;
+    size_t len, room;
+    unsigned count;
+};
+
 struct hub {
     struct mailbox *boxes;
     unsigned workers;
+    struct run *runs;          /* each its worker's alone */
     atomic_size_t backlog_max; /* relaxed: a limit that stands for itself */
     hub_deliver *deliver;
     struct table tables[TABLES];
@@ -66,6 +74,8 @@ struct push_parcel {
     unsigned worker;
     uint64_t target; /* of a send */
 };
+
+static void push_open(struct parcel *parcel, void *worker);
 
 struct push {
     atomic_uint holds; /* parcels not yet opened, and the maker */
@@ -256,8 +266,21 @@ void hub_leave(struct hub *hub, unsigned worker, struct subscriptions *list)
 
 /* ---- Delivery ---- */
 
+/* What of the frames is for who has subscribed after that number. */
+static struct bytes frames_after(struct bytes frames, uint32_t number, unsigned *count)
+{
+    while (frames.len > 0 && (int32_t)(load_u32(frames.data + 8) - number) <= 0) {
+        size_t len = 4 + (size_t)load_u32(frames.data);
+        frames.data += len;
+        frames.len -= len;
+        --*count;
+    }
+    return frames;
+}
+
 /* The listeners of the worker that opens the parcel: the table is asked for the topic alone, which may be gone. */
-static void deliver_to_topic(const struct push *push, unsigned worker)
+static void deliver_to_topic(
+    const struct push *push, unsigned worker, struct bytes frames, unsigned count)
 {
     struct hub *hub = push->hub;
     struct table *table = table_of(hub, push->hash);
@@ -271,9 +294,63 @@ static void deliver_to_topic(const struct push *push, unsigned worker)
         return;
     for (struct subscription *one = listeners->first, *next; one; one = next) {
         next = one->next_of_topic;
-        if (push->raw || (int32_t)(push->number - one->number) > 0)
-            hub->deliver(one->who, push->frame);
+        unsigned own_count = count;
+        struct bytes own = push->raw ? frames : frames_after(frames, one->number, &own_count);
+        if (own.len > 0)
+            hub->deliver(one->who, own, own_count);
     }
+}
+
+static bool run_add(struct run *run, struct bytes frame)
+{
+    if (frame.len > run->room - run->len) {
+        size_t room = 2 * (run->len + frame.len);
+        uint8_t *frames = realloc(run->frames, room);
+        if (!frames)
+            return false;
+        run->frames = frames;
+        run->room = room;
+    }
+    memcpy(run->frames + run->len, frame.data, frame.len);
+    run->len += frame.len;
+    run->count++;
+    return true;
+}
+
+static void run_hand_out(struct run *run, const struct push *push, unsigned worker)
+{
+    if (run->count > 0)
+        deliver_to_topic(push, worker, (struct bytes){run->frames, run->len}, run->count);
+    run->len = 0;
+    run->count = 0;
+}
+
+/* Whether the next parcel is a push to the same topic. */
+static bool is_followed(const struct push_parcel *own)
+{
+    if (!own->parcel.next || own->parcel.next->open != push_open)
+        return false;
+    const struct push *push = own->push;
+    const struct push *next =
+        CPORT_CONTAINER_OF(own->parcel.next, struct push_parcel, parcel)->push;
+    return !push->raw && !next->raw && !next->resolve && next->hash == push->hash &&
+           next->topic.len == push->topic.len &&
+           memcmp(next->topic.data, push->topic.data, push->topic.len) == 0;
+}
+
+static void push_hand_out(const struct push_parcel *own)
+{
+    const struct push *push = own->push;
+    struct run *run = &push->hub->runs[own->worker];
+    bool followed = is_followed(own);
+    if ((followed || run->count > 0) && run_add(run, push->frame)) {
+        if (!followed)
+            run_hand_out(run, push, own->worker);
+        return;
+    }
+    /* Alone, or without memory to be gathered. */
+    run_hand_out(run, push, own->worker);
+    deliver_to_topic(push, own->worker, push->frame, 1);
 }
 
 static void push_open(struct parcel *parcel, void *worker)
@@ -283,9 +360,9 @@ static void push_open(struct parcel *parcel, void *worker)
     if (worker && push->resolve) {
         void *who = push->resolve(push->resolve_ctx, own->target);
         if (who)
-            push->hub->deliver(who, push->frame);
+            push->hub->deliver(who, push->frame, 1);
     } else if (worker) {
-        deliver_to_topic(push, own->worker);
+        push_hand_out(own);
     }
     push_release(push);
 }
@@ -428,7 +505,8 @@ struct hub *hub_open(
     atomic_init(&hub->backlog_max, backlog_max);
     hub->deliver = deliver;
     hub->senders_lock = sys_lock_new();
-    bool done = hub->senders_lock != NULL;
+    hub->runs = calloc(workers, sizeof(*hub->runs));
+    bool done = hub->senders_lock && hub->runs;
     for (unsigned i = 0; i < TABLES; i++) {
         hub->tables[i].lock = sys_lock_new();
         done = done && hub->tables[i].lock;
@@ -452,6 +530,9 @@ void hub_close(struct hub *hub)
     for (unsigned i = 0; i < TABLES; i++)
         sys_lock_free(hub->tables[i].lock);
     sys_lock_free(hub->senders_lock);
+    for (unsigned i = 0; hub->runs && i < hub->workers; i++)
+        free(hub->runs[i].frames);
+    free(hub->runs);
     while (hub->senders) {
         struct sender *sender = hub->senders;
         hub->senders = sender->next;

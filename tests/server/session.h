@@ -43,10 +43,11 @@ struct session {
     bool kicked;
 };
 
-static inline void session_push(void *who, struct bytes frame)
+static inline void session_push(void *who, struct bytes frames, unsigned count)
 {
     struct session *session = who;
-    SESSION_REQUIRE(buffer_append(&session->out, frame.data, frame.len));
+    (void)count;
+    SESSION_REQUIRE(buffer_append(&session->out, frames.data, frames.len));
 }
 
 static inline void session_kick(void *who)
