@@ -20,16 +20,16 @@ static bool reply_status(
 /* The payload as it came, compressed as it came: a checksum alone is made anew, since it covers the head. */
 static bool reply_same(struct buffer *out, uint8_t type, const struct message *message)
 {
-    uint8_t head[MESSAGE_HEAD_BYTES];
     struct message reply = {.type = type, .flags = message->flags, .id = message->id};
     size_t len = message->payload.len;
     if (type == MESSAGE_PONG)
         reply.code = message->code;
-    if (!buffer_reserve(out, sizeof(head) + len))
+    if (!buffer_reserve(out, MESSAGE_HEAD_BYTES + len))
         return false;
-    message_head_store(head, &reply, len);
-    if (!buffer_append(out, head, sizeof(head)) || !buffer_append(out, message->payload.data, len))
-        return false;
+    uint8_t *frame = out->memory + out->end;
+    message_head_store(frame, &reply, len);
+    memcpy(frame + MESSAGE_HEAD_BYTES, message->payload.data, len);
+    out->end += MESSAGE_HEAD_BYTES + len;
 
     if (message->flags & MESSAGE_CHECKSUM) {
         uint8_t *checksum = out->memory + out->end - MESSAGE_CHECKSUM_BYTES;
@@ -74,8 +74,10 @@ static enum proto_step answer(struct peer *peer, const struct message *message, 
     if (message->type != MESSAGE_REQUEST && message->type != MESSAGE_PING)
         return PROTO_NEXT;
 
-    struct bytes content;
-    enum message_status status = payload_read(&peer->context->payloads, message, &content);
+    struct bytes content = message->payload;
+    enum message_status status = STATUS_OK;
+    if (message->flags)
+        status = payload_read(&peer->context->payloads, message, &content);
     if (status == STATUS_NOT_ALLOWED)
         return stepped(
             reply_status(out, MESSAGE_REPLY, message->id, status, payload_lacks(message->flags)));
