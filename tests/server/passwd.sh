@@ -26,9 +26,9 @@ fails grep -q secret "$users"
 before=$(cat "$users")
 fails "$server" passwd --delete "$users" bob
 fails "$server" passwd "$users" carl </dev/null
-echo | fails "$server" passwd "$users" carl
-echo x | fails "$server" passwd "$users" 'a:b'
-echo x | fails "$server" passwd "$users"
+fails "$server" passwd "$users" carl <<<''
+fails "$server" passwd "$users" 'a:b' <<<x
+fails "$server" passwd "$users" <<<x
 [[ $(cat "$users") == "$before" ]]
 [[ ! -e $users.new ]]
 echo 'rubbish' >>"$users"
