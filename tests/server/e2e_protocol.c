@@ -90,6 +90,36 @@ static void pipelined_requests_keep_their_order(void **state)
     e2e_stop(&server);
 }
 
+/* Answered in their own receive, thousands of them at a time: a server that called itself for each, or for each send that is done
+ * at once, would run out of stack. */
+static void a_million_requests_on_one_connection(void **state)
+{
+    (void)state;
+#ifdef __SANITIZE_THREAD__
+    enum { REQUESTS = 100000, BATCH = 5000 }; /* ten times as slow */
+#else
+    enum { REQUESTS = 1000000, BATCH = 5000 };
+#endif
+    static uint8_t all[BATCH * MESSAGE_HEAD_BYTES], replies[BATCH * MESSAGE_HEAD_BYTES];
+    struct e2e_server server;
+    E2E_START(&server, "--workers", "1");
+    cport_os_handle fd = e2e_connect(&server, 0x10);
+    for (uint32_t first = 0; first < REQUESTS; first += BATCH) {
+        for (uint32_t i = 0; i < BATCH; i++) {
+            struct message request = {.type = MESSAGE_PING, .id = first + i};
+            message_head_store(all + (size_t)i * MESSAGE_HEAD_BYTES, &request, 0);
+        }
+        e2e_send(fd, all, sizeof(all));
+        e2e_recv(fd, replies, sizeof(replies));
+        for (uint32_t i = 0; i < BATCH; i++)
+            all[(size_t)i * MESSAGE_HEAD_BYTES + 4] = MESSAGE_PONG;
+        assert_memory_equal(replies, all, sizeof(all));
+    }
+    net_close(fd);
+    e2e_stop(&server);
+    assert_int_equal(e2e_count(&server, "frames"), REQUESTS);
+}
+
 static void bytes_may_come_one_by_one(void **state)
 {
     (void)state;
@@ -193,6 +223,7 @@ int main(int argc, char **argv)
         E2E_TEST(throughput_gives_back_every_byte),
         E2E_TEST(large_messages_come_back),
         E2E_TEST(pipelined_requests_keep_their_order),
+        E2E_TEST(a_million_requests_on_one_connection),
         E2E_TEST(bytes_may_come_one_by_one),
         E2E_TEST(half_closed_clients_get_their_replies),
         E2E_TEST(many_connections_at_once),
