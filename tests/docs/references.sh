@@ -24,6 +24,11 @@ for page in "${pages[@]}"; do
     done < <(grep -oE '\b[sw][0-9][0-9]_[a-z0-9_]+' "$page" | sort -u)
 done
 
+# Whoever looks for a test that docs/testing.md names must find it.
+while read -r name; do
+    grep -rqE "\b$name\b" tests --include='*.[ch]' --include='*.def' || missing docs/testing.md "no test is called $name"
+done < <(grep -E '^\|' docs/testing.md | grep -oE '`[a-z0-9]+_[a-z0-9_]+`' | tr -d '`' | sort -u)
+
 # A promise without a case would be just a sentence.
 while read -r number; do
     grep -rqE "\b${number,}_[a-z]" tests/cts || missing docs/semantics.md "no case holds $number"

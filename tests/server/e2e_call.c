@@ -73,6 +73,7 @@ static void a_blocked_function_stalls_nobody(void **state)
     struct e2e_server server;
     cport_os_handle fds[BLOCKED];
     E2E_START(&server, "--workers", "1", "--business-threads", "3", "--message-anonymous", "yes");
+    unsigned threads = child_threads(server.child);
     for (uint32_t i = 0; i < BLOCKED; i++) {
         fds[i] = e2e_connect(&server, 0x10);
         call(fds[i], i, "gate", "block", NULL);
@@ -86,6 +87,8 @@ static void a_blocked_function_stalls_nobody(void **state)
     struct message reply = e2e_message_next(other);
     assert_int_equal(reply.code, STATUS_OK);
     free((void *)(uintptr_t)reply.payload.data);
+
+    assert_int_equal(child_threads(server.child), threads);
 
     /* One of those that wait has gone meanwhile: its answer finds nobody. */
     net_reset(fds[BLOCKED - 1]);

@@ -126,7 +126,8 @@ static void a_slow_log_reader_loses_lines(void **state)
     (void)state;
     char line[1100];
     struct e2e_server server;
-    E2E_START(&server, "--workers", "1", "--log-queue", "1K", "--message-anonymous", "yes");
+    E2E_START(&server, "--workers", "1", "--log-queue", "1K", "--message-anonymous", "yes",
+        "--memory", "16M");
     cport_os_handle fd = e2e_connect(&server, 0x09);
     net_small_buffers(fd);
     line_next(fd, line, sizeof(line));
@@ -162,6 +163,7 @@ static void a_slow_log_reader_loses_lines(void **state)
     net_close(control);
     net_close(fd);
     e2e_stop(&server);
+    assert_int_equal(e2e_count(&server, "memory"), 0);
 }
 
 static void clients_have_only_so_much_time(void **state)

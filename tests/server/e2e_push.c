@@ -225,6 +225,50 @@ static void coming_and_going_amid_pushes(void **state)
     e2e_stop(&server);
 }
 
+/* From the same address and port, again and again, while the server may still be busy with the end of the life before: nothing of
+ * that is left to the next, neither login nor subscriptions nor the start of a frame. */
+static void who_comes_again_is_somebody_new(void **state)
+{
+    (void)state;
+    enum { LIVES = 100, HOST = 77 };
+    struct e2e_server server;
+    E2E_START(&server, "--users", e2e_users(), "--workers", "2");
+    cport_os_handle publisher = e2e_connect(&server, 0x10);
+    cport_os_handle fd = net_connect_from(HOST, 0, server.tcp_port);
+    assert_true(fd != CPORT_OS_HANDLE_INVALID);
+    uint16_t own_port = net_own_port(fd);
+    e2e_send(fd, "\x10", 1);
+    e2e_message_login(publisher, "ann");
+    for (uint32_t life = 0; life < LIVES; life++) {
+        e2e_message_send(fd, MESSAGE_REQUEST, 0, VERB_SUBSCRIBE, 1, "news", 4);
+        e2e_message_expect(fd, MESSAGE_REPLY, 0, STATUS_NOT_LOGGED_IN, 1, "", 0);
+        e2e_message_login(fd, "bob");
+        e2e_subscribe(fd, "news");
+        e2e_publish(publisher, life, "news", &life, sizeof(life));
+        free((void *)(uintptr_t)e2e_message_next(publisher).payload.data);
+        struct message push = e2e_message_next(fd);
+        assert_int_equal(push.type, MESSAGE_PUSH);
+        assert_bytes((struct bytes){push.payload.data + 5, push.payload.len - 5}, &life, 4);
+        free((void *)(uintptr_t)push.payload.data);
+        e2e_publish(publisher, life, "news", "late", 4); /* on its way when the life ends */
+        free((void *)(uintptr_t)e2e_message_next(publisher).payload.data);
+        e2e_send(fd, "\x20\0\0", 3); /* the start of a frame, of which no more comes */
+        net_reset(fd);
+        fd = net_connect_from(HOST, own_port, server.tcp_port);
+        if (fd == CPORT_OS_HANDLE_INVALID) { /* another process has taken the port */
+            fd = net_connect_from(HOST, 0, server.tcp_port);
+            own_port = net_own_port(fd);
+        }
+        assert_true(fd != CPORT_OS_HANDLE_INVALID);
+        e2e_send(fd, "\x10", 1);
+    }
+    net_close(fd);
+    net_close(publisher);
+    e2e_stop(&server);
+    assert_int_equal(e2e_count(&server, "accepted"), LIVES + 2);
+    assert_int_equal(e2e_count(&server, "broken_frame"), 0);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +277,7 @@ int main(int argc, char **argv)
         E2E_TEST(a_slow_subscriber_is_dropped_alone),
         E2E_TEST(users_send_to_each_other),
         E2E_TEST(coming_and_going_amid_pushes),
+        E2E_TEST(who_comes_again_is_somebody_new),
     };
     return e2e_run("e2e_push", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

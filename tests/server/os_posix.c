@@ -1,5 +1,6 @@
 #include "peer.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -96,12 +97,26 @@ long child_id(const struct child *child)
     return (long)child->pid;
 }
 
+unsigned child_threads(const struct child *child)
+{
+    char path[64];
+    unsigned count = 0;
+    snprintf(path, sizeof(path), "/proc/%ld/task", (long)child->pid);
+    DIR *list = opendir(path);
+    for (const struct dirent *entry; list && (entry = readdir(list));)
+        count += entry->d_name[0] != '.';
+    if (list)
+        closedir(list);
+    return count;
+}
+
 int child_wait(struct child *child, char *errors, size_t size)
 {
     int status;
     while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
         continue;
-    rewind(child->errors);
+    if (fseek(child->errors, -(long)(size - 1), SEEK_END) != 0)
+        rewind(child->errors);
     size_t len = fread(errors, 1, size - 1, child->errors);
     errors[len] = '\0';
     fclose(child->output);
@@ -126,6 +141,20 @@ static void net_prepare(int fd)
 
 cport_os_handle net_connect(uint16_t tcp_port)
 {
+    return net_connect_from(0, 0, tcp_port);
+}
+
+uint16_t net_own_port(cport_os_handle fd)
+{
+    struct sockaddr_in address = {0};
+    socklen_t len = sizeof(address);
+    getsockname(fd, (struct sockaddr *)&address, &len);
+    return ntohs(address.sin_port);
+}
+
+cport_os_handle net_connect_from(uint8_t host, uint16_t own_port, uint16_t tcp_port)
+{
+    int on = 1;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return CPORT_OS_HANDLE_INVALID;
@@ -133,7 +162,13 @@ cport_os_handle net_connect(uint16_t tcp_port)
     struct sockaddr_in address = {.sin_family = AF_INET,
         .sin_port = htons(tcp_port),
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+    struct sockaddr_in own = {.sin_family = AF_INET,
+        .sin_port = htons(own_port),
+        .sin_addr.s_addr = htonl(host ? (INADDR_LOOPBACK & ~0xFFu) + host : INADDR_LOOPBACK)};
+    bool bound = (host == 0 && own_port == 0) ||
+                 (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+                     bind(fd, (struct sockaddr *)&own, sizeof(own)) == 0);
+    if (!bound || connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
         close(fd);
         return CPORT_OS_HANDLE_INVALID;
     }

@@ -139,12 +139,19 @@ long child_id(const struct child *child)
     return (long)child->id;
 }
 
+unsigned child_threads(const struct child *child)
+{
+    (void)child;
+    return 0;
+}
+
 int child_wait(struct child *child, char *errors, size_t size)
 {
     DWORD status = KILLED, len = 0;
     WaitForSingleObject(child->process, INFINITE);
     GetExitCodeProcess(child->process, &status);
-    SetFilePointer(child->errors, 0, NULL, FILE_BEGIN);
+    if (SetFilePointer(child->errors, 1 - (LONG)size, NULL, FILE_END) == INVALID_SET_FILE_POINTER)
+        SetFilePointer(child->errors, 0, NULL, FILE_BEGIN);
     if (!ReadFile(child->errors, errors, (DWORD)size - 1, &len, NULL))
         len = 0;
     errors[len] = '\0';
@@ -173,6 +180,19 @@ static void net_prepare(SOCKET fd)
 
 cport_os_handle net_connect(uint16_t tcp_port)
 {
+    return net_connect_from(0, 0, tcp_port);
+}
+
+uint16_t net_own_port(cport_os_handle fd)
+{
+    struct sockaddr_in address = {0};
+    int len = sizeof(address);
+    getsockname(fd, (struct sockaddr *)&address, &len);
+    return ntohs(address.sin_port);
+}
+
+cport_os_handle net_connect_from(uint8_t host, uint16_t own_port, uint16_t tcp_port)
+{
     SOCKET fd = socket(AF_INET, SOCK_STREAM, 0);
     if (fd == INVALID_SOCKET)
         return CPORT_OS_HANDLE_INVALID;
@@ -180,7 +200,12 @@ cport_os_handle net_connect(uint16_t tcp_port)
     struct sockaddr_in address = {.sin_family = AF_INET,
         .sin_port = htons(tcp_port),
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+    struct sockaddr_in own = {.sin_family = AF_INET,
+        .sin_port = htons(own_port),
+        .sin_addr.s_addr = htonl(host ? (INADDR_LOOPBACK & ~0xFFu) + host : INADDR_LOOPBACK)};
+    bool bound =
+        (host == 0 && own_port == 0) || bind(fd, (struct sockaddr *)&own, sizeof(own)) == 0;
+    if (!bound || connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
         closesocket(fd);
         return CPORT_OS_HANDLE_INVALID;
     }

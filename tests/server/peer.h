@@ -28,10 +28,11 @@ void child_stop(struct child *child);
 bool child_reload(struct child *child); /* SIGHUP; false: this system has no such request */
 bool child_reopen(struct child *child); /* SIGUSR1; the same */
 void child_kill(struct child *child);
-long child_id(const struct child *child); /* the process, as the system numbers it */
+long child_id(const struct child *child);          /* the process, as the system numbers it */
+unsigned child_threads(const struct child *child); /* it has now; 0: this system does not tell */
 
 /* Waits for its end. Returns its exit status, or -1 if it was killed. What it wrote to standard error is then in
- * errors, cut at size. Frees the child. */
+ * errors, as much of its end as size allows. Frees the child. */
 int child_wait(struct child *child, char *errors, size_t size);
 
 void peer_start(void); /* once, before anything else here */
@@ -44,7 +45,10 @@ void peer_start(void); /* once, before anything else here */
 cport_os_handle net_connect(uint16_t tcp_port); /* to 127.0.0.1; CPORT_OS_HANDLE_INVALID: refused */
 /* A server of one's own on 127.0.0.1. */
 cport_os_handle net_listen(uint16_t *ret_tcp_port);
-cport_os_handle net_accept(cport_os_handle listener);               /* waits */
+cport_os_handle net_accept(cport_os_handle listener); /* waits */
+/* The same from 127.0.0.HOST and a port of one's own; 0: any. */
+cport_os_handle net_connect_from(uint8_t host, uint16_t own_port, uint16_t tcp_port);
+uint16_t net_own_port(cport_os_handle fd);
 int64_t net_send(cport_os_handle fd, const void *data, size_t len); /* what went out, or < 0 */
 int64_t net_recv(cport_os_handle fd, void *data, size_t len);       /* 0: the end, < 0: an error */
 /* As net_send, but without waiting: 0 when nothing fits. */

@@ -7,7 +7,7 @@ suite_fast=(release)
 suite_beside=(wine)
 
 # Every test bears one of these labels; stage_tests runs and counts them one by one.
-suite_labels=(unit cts example server soak install docs)
+suite_labels=(unit cts example server soak crowd install docs)
 
 suite_packages()
 {
