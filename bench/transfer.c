@@ -23,6 +23,7 @@
 #define WARMUP_BYTES (4 * MIB) /* of an upload */
 /* A place's byte repeats after so many: no divisor of any buffer's size, so that displaced bytes show. */
 #define PERIOD       65521u
+#define FOLDER_BYTES 256
 #define PATH_BYTES   512
 
 /* What the user of the reference server may log in with, as `cport-server passwd --cost least` has written it: see service.h. */
@@ -311,8 +312,8 @@ static int uploads_end(const struct transfer *t, const char *files, uint64_t byt
 struct workload {
     const struct options *options;
     const unsigned char *pattern;
-    const char *files; /* the folder that is served */
-    uint64_t bytes;    /* of each connection */
+    char files[FOLDER_BYTES + 8]; /* the folder that is served */
+    uint64_t bytes;               /* of each connection */
     unsigned connections;
     bool is_upload;
 };
@@ -395,18 +396,18 @@ static int users_make(const char *folder)
 
 static int run_in_folder(struct workload *load, const char *folder, struct report *report)
 {
-    char files[PATH_BYTES];
+    char *files = load->files;
     unsigned char *pattern = malloc(PERIOD + PIECE_BYTES);
     int status = pattern != NULL ? users_make(folder) : complain("no memory");
     for (size_t i = 0; status == 0 && i < PERIOD + PIECE_BYTES; i++)
         pattern[i] = (unsigned char)((i % PERIOD) * 2654435761u >> 13);
-    snprintf(files, sizeof files, "%s/files", folder);
+    snprintf(files, sizeof load->files, "%s/files", folder);
     if (status == 0 && mkdir(files, 0700) != 0)
         status = fail_path(files);
     load->pattern = pattern;
-    load->files = files;
     for (unsigned i = 0; status == 0 && i < load->options->message_bytes.count; i++)
         status = run_size(load, load->options->message_bytes.values[i], report);
+    load->pattern = NULL;
     free(pattern);
     return status;
 }
@@ -415,7 +416,7 @@ static int run_command(struct options *o, const char *name, bool is_upload, int 
 {
     struct report report;
     struct workload load = {.options = o, .is_upload = is_upload};
-    char folder[PATH_BYTES / 2];
+    char folder[FOLDER_BYTES];
     o->connections = (struct options_list){2, {1, 16}};
     o->message_bytes = (struct options_list){1, {256 * MIB}};
     o->bytes_max = 1024 * MIB;
