@@ -17,23 +17,22 @@ static bool reply_status(
     return buffer_append(out, head, sizeof(head)) && buffer_append(out, text, len);
 }
 
-/* The payload as it came, compressed as it came: a checksum alone is made anew, since it covers the head. */
+/* The frame as it came, compressed as it came: a checksum alone is made anew, since it covers the head. */
 static bool reply_same(struct buffer *out, uint8_t type, const struct message *message)
 {
-    struct message reply = {.type = type, .flags = message->flags, .id = message->id};
-    size_t len = message->payload.len;
-    if (type == MESSAGE_PONG)
-        reply.code = message->code;
-    if (!buffer_reserve(out, MESSAGE_HEAD_BYTES + len))
+    if (!buffer_reserve(out, message->bytes))
         return false;
     uint8_t *frame = out->memory + out->end;
-    message_head_store(frame, &reply, len);
-    memcpy(frame + MESSAGE_HEAD_BYTES, message->payload.data, len);
-    out->end += MESSAGE_HEAD_BYTES + len;
+    out->end += message->bytes;
+    /* Length, flags and id are the request's. */
+    memcpy(frame, message->payload.data - MESSAGE_HEAD_BYTES, message->bytes);
+    frame[4] = type;
+    if (type == MESSAGE_REPLY)
+        store_u16(frame + 6, STATUS_OK);
 
     if (message->flags & MESSAGE_CHECKSUM) {
         uint8_t *checksum = out->memory + out->end - MESSAGE_CHECKSUM_BYTES;
-        size_t covered = MESSAGE_LENGTH_MIN + len - MESSAGE_CHECKSUM_BYTES;
+        size_t covered = message->bytes - 4 - MESSAGE_CHECKSUM_BYTES;
         payload_checksum_store(checksum, checksum - covered, covered);
     }
     return true;
