@@ -1,7 +1,8 @@
 /* Cancelling: S25, S27. */
-#include "cts.h"
+#include "io.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 void s25_a_pending_receive_is_cancelled(void)
@@ -108,7 +109,7 @@ void s25_the_first_of_several_is_cancelled_alone(void)
 void s25_cancel_all_ends_everything_but_the_handle(void)
 {
     enum { COUNT = 8, BYTES = 16 << 20 };
-    static char big[BYTES];
+    char *big = io_memory(BYTES);
     char bytes[COUNT];
     cts_pair pair;
     cport_op recv[COUNT] = {0}, send[2] = {0}, poll = {0};
@@ -118,7 +119,7 @@ void s25_cancel_all_ends_everything_but_the_handle(void)
     for (int i = 0; i < COUNT; i++)
         CHECK_EQ(cts_recv(pair.a, &recv[i], &bytes[i], 1, 0), 0);
     for (int i = 0; i < 2; i++)
-        CHECK_EQ(cts_send(pair.a, &send[i], big, sizeof big, 0), 0);
+        CHECK_EQ(cts_send(pair.a, &send[i], big, BYTES, 0), 0);
     CHECK_EQ(cts_poll(pair.a, &poll, CPORT_POLL_IN), 0);
     CHECK_EQ(cport_flush(port), 0);
     CHECK_EQ(cts_cancel_all(pair.a), 0);
@@ -137,6 +138,7 @@ void s25_cancel_all_ends_everything_but_the_handle(void)
     CHECK_EQ(cts_result(port, &recv[1]), 0);
     cts_pair_close(&pair);
     cts_port_close(port);
+    free(big);
 }
 
 void s25_an_accept_is_cancelled(void)
@@ -414,18 +416,18 @@ void s25_cancel_from_another_thread(void)
 void s27_a_cancelled_send_tells_what_went_out(void)
 {
     enum { BYTES = 64 << 20 };
-    static char big[BYTES];
+    char *big = io_memory(BYTES);
     cts_pair pair;
     cport_op op = {0}, close = {0};
     cport_port *port = cts_port_open();
     cts_pair_open(port, &pair);
-    CHECK_EQ(cts_send(pair.a, &op, big, sizeof big, 0), 0);
+    CHECK_EQ(cts_send(pair.a, &op, big, BYTES, 0), 0);
     CHECK_EQ(cport_flush(port), 0);
     cts_settle(port);
     CHECK_EQ(cts_cancel(&op), 0);
     CHECK_EQ(cts_result(port, &op), CPORT_ECANCELED);
     size_t out = cport_op_transferred(&op);
-    CHECK(out > 0 && out < sizeof big);
+    CHECK(out > 0 && out < BYTES);
     CHECK_EQ(cts_close(pair.a, &close, 0), 0);
     pair.a = NULL;
     cts_reader *reader = cts_read_start(pair.peer, NULL, SIZE_MAX);
@@ -433,4 +435,5 @@ void s27_a_cancelled_send_tells_what_went_out(void)
     CHECK_EQ(cts_read_join(reader), out);
     cts_pair_close(&pair);
     cts_port_close(port);
+    free(big);
 }

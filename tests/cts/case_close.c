@@ -1,7 +1,8 @@
 /* Closing: S29. */
-#include "cts.h"
+#include "io.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 void s29_close_ends_what_is_pending(void)
@@ -59,7 +60,7 @@ void s29_a_close_overtakes_what_has_arrived(void)
 static void close_with_everything_pending(uint32_t flags)
 {
     enum { EACH = 20, BYTES = 8 << 20 };
-    static char big[BYTES];
+    char *big = io_memory(BYTES);
     char small[EACH][8];
     cts_pair pair;
     cport_bufs *pool;
@@ -71,7 +72,7 @@ static void close_with_everything_pending(uint32_t flags)
     CHECK_EQ(cts_recv_pooled(pair.a, &pooled, pool, CPORT_MULTISHOT), 0);
     for (int i = 0; i < EACH; i++) {
         CHECK_EQ(cts_recv(pair.a, &recv[i], small[i], sizeof small[i], 0), 0);
-        CHECK_EQ(cts_send(pair.a, &send[i], big, sizeof big, 0), 0);
+        CHECK_EQ(cts_send(pair.a, &send[i], big, BYTES, 0), 0);
         CHECK_EQ(cts_poll(pair.a, &poll[i], CPORT_POLL_IN), 0);
     }
     CHECK_EQ(cts_shutdown(pair.a, &shut, CPORT_SHUT_SEND), 0);
@@ -90,6 +91,7 @@ static void close_with_everything_pending(uint32_t flags)
     cts_pair_close(&pair);
     cts_bufs_close(pool);
     cts_port_close(port);
+    free(big);
 }
 
 void s29_close_with_everything_pending(void)

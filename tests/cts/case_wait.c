@@ -2,6 +2,7 @@
 #include "cts.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 
 void s08_wait_returns_zero_at_the_deadline(void)
 {
@@ -84,10 +85,11 @@ static void wait_to_the_deadline(void *arg)
 void s09_a_lost_race_does_not_restart_the_deadline(void)
 {
     enum { COUNT = 50000 };
-    static cport_op ops[COUNT];
+    cport_op *ops = calloc(COUNT, sizeof *ops);
     robbed r = {0};
     cport_op first = {0};
     cport_event ev;
+    CHECK(ops != NULL);
     r.port = cts_port_open();
     CHECK_EQ(cts_post(r.port, &first, 0, 0), 0);
     CHECK_EQ(cts_wait(r.port, &ev, 1, CTS_PATIENCE_NS), 1);
@@ -101,6 +103,7 @@ void s09_a_lost_race_does_not_restart_the_deadline(void)
     cts_drain(r.port);
     cts_thread_join(t);
     cts_port_close(r.port);
+    free(ops);
 }
 
 /* ---- Wakes ---- */
