@@ -98,11 +98,12 @@ stage_execute()
     say '%s %-10s ok      %4d s, %d s of processors\n' "$label" "$name" "$seconds" "$used"
 }
 
-# stage_progress NAME: how far its build is, or its tests are.
+# stage_progress NAME: how far its build is, or its tests are; or which of its parts was the last to end.
 stage_progress()
 {
     tail -c 4000 "build/logs/$1.log" | sed -nE 's|^\[([0-9]+/[0-9]+)\].*|building \1|p
-        s|^ *([0-9]+/[0-9]+) Test.*|testing \1|p' | tail -n 1
+        s|^ *([0-9]+/[0-9]+) Test.*|testing \1|p
+        s|^([a-z_]+): .*|(\1 is done)|p' | tail -n 1
 }
 
 # stages_watch: a line about what runs, now and then, for whoever looks on.
