@@ -31,10 +31,13 @@ struct config {
     int64_t max_frame;
     int64_t max_connections;
     int64_t max_per_address; /* connections; 0: no limit */
-    int64_t send_queue;      /* bytes at which a connection is read no further */
-    int64_t push_queue;      /* bytes at which a subscriber is dropped */
-    int64_t log_queue;       /* bytes at which a reader of the log loses lines */
-    int64_t memory;          /* bytes that all buffers may hold together */
+    int64_t rate_limit;      /* connections in a second; 0: no limit */
+    int64_t ban_after;       /* offences in a minute; 0: no bans */
+    int64_t ban_time_ns;
+    int64_t send_queue; /* bytes at which a connection is read no further */
+    int64_t push_queue; /* bytes at which a subscriber is dropped */
+    int64_t log_queue;  /* bytes at which a reader of the log loses lines */
+    int64_t memory;     /* bytes that all buffers may hold together */
 
     int64_t preface_timeout_ns;
     int64_t login_timeout_ns; /* 0: none, as the two below */

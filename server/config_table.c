@@ -42,6 +42,13 @@ const struct option options[] = {
         "N", "connections at a time; lowered to what the limit on open files leaves"},
     {"limits", "max_per_address", OPTION_COUNT, FIELD(max_per_address), 0, 10000000, "0", NULL, "N",
         "connections at a time from one address; 0: no limit but max_connections"},
+    {"limits", "rate_limit", OPTION_COUNT, FIELD(rate_limit), 0, 1000000, "0", NULL, "N",
+        "new connections in a second from one address, as many at once; 0: no limit"},
+    {"limits", "ban_after", OPTION_COUNT, FIELD(ban_after), 0, 1000000, "0", NULL, "N",
+        "offences within a minute that ban an address: first bytes that choose no protocol, frames "
+        "that cannot be read, failed logins; 0: nobody is banned"},
+    {"limits", "ban_time", OPTION_TIME, FIELD(ban_time_ns), SECOND / 1000, 720 * HOUR, "10m", NULL,
+        "TIME", "how long a ban lasts"},
     {"limits", "max_frame", OPTION_BYTES, FIELD(max_frame), 64, 64 * MIB, "1M", NULL, "BYTES",
         "Message: the longest frame"},
     {"limits", "send_queue", OPTION_BYTES, FIELD(send_queue), KIB, GIB, "1M", NULL, "BYTES",

@@ -175,6 +175,27 @@ static void on_close(struct worker *worker, const cport_event *event)
     (void)conn_ended(CPORT_CONTAINER_OF(event->op, struct conn, close_op));
 }
 
+/* ---- Offences ---- */
+
+void conn_judge(struct conn *conn)
+{
+    struct worker *worker = conn->worker;
+    if (!conn->peer.offended || worker->proto)
+        return;
+    conn->peer.offended = false;
+    enum guard_sentence sentence =
+        guard_offence(worker->server->guard, &conn->address, worker->now_ns);
+    if (sentence == GUARD_NOTED)
+        return;
+    if (sentence == GUARD_BANS) {
+        counter_add(&worker->counters, COUNTER_bans, 1);
+        conn_log(conn, LOG_WARN, "banned", "seconds",
+            (int)(worker->config.ban_time_ns / INT64_C(1000000000)));
+    }
+    if (conn->stage == STAGE_OPEN)
+        conn_finish_with(conn, STATUS_NOT_ALLOWED);
+}
+
 /* ---- From outside ---- */
 
 void conn_drain(struct conn *conn)
@@ -259,14 +280,17 @@ void conn_flush(struct worker *worker)
 
 /* ---- Birth ---- */
 
-static void addresses_fill(struct client *client, cport_os_handle fd)
+static void addresses_fill(struct conn *conn, cport_os_handle fd)
 {
-    struct sockaddr_storage address;
+    struct client *client = &conn->client;
+    struct sockaddr_storage address = {0};
     cport_socklen len;
     client->remote[0] = client->local[0] = '?'; /* if nobody knows; the rest is zeroed */
-    if (cport_accept_address(fd, &address, &len) == 0)
+    if (cport_accept_address(fd, &address, &len) == 0) {
+        conn->address = guard_address_of(&address);
         (void)cport_address_text(
             (struct sockaddr *)&address, len, client->remote, sizeof(client->remote));
+    }
     if (cport_socket_local(fd, &address, &len) == 0)
         (void)cport_address_text(
             (struct sockaddr *)&address, len, client->local, sizeof(client->local));
@@ -281,7 +305,7 @@ static void conn_init(struct conn *conn, struct worker *worker, cport_os_handle 
     deadlines_init(&conn->deadlines);
     deadline_set(
         &conn->deadlines, DEADLINE_PREFACE, worker->now_ns, worker->config.preface_timeout_ns);
-    addresses_fill(&conn->client, fd);
+    addresses_fill(conn, fd);
     conn->client.worker = worker->index;
     conn->client.conn = conn;
     conn->client.protocol = "none";
@@ -300,6 +324,25 @@ static bool slot_take(struct worker *worker)
     return false;
 }
 
+/* False: why is the counter of those that were refused. No line in the log for each: they may be many. */
+static bool conn_may_enter(const struct conn *conn, enum counter *ret_why)
+{
+    const struct worker *worker = conn->worker;
+    if (worker->proto)
+        return true; /* bad clients of a monitor's machine do not shut it out */
+    switch (guard_enter(worker->server->guard, &conn->address, worker->now_ns)) {
+    case GUARD_TOO_OFTEN:
+        *ret_why = COUNTER_refused_rate;
+        return false;
+    case GUARD_BANNED:
+        *ret_why = COUNTER_refused_banned;
+        return false;
+    case GUARD_GOOD:
+        break;
+    }
+    return true;
+}
+
 void conn_open(struct worker *worker, cport_os_handle fd)
 {
     const struct proto *proto = worker->proto;
@@ -310,6 +353,8 @@ void conn_open(struct worker *worker, cport_os_handle fd)
     if (!conn)
         goto give_slot;
     conn_init(conn, worker, fd);
+    if (!conn_may_enter(conn, &why))
+        goto free_conn;
     if (!address_count(conn)) {
         why = COUNTER_refused_address;
         goto free_conn;

@@ -156,11 +156,19 @@ static void frame_deadline(struct conn *conn, bool moved)
     conn_timer_set(conn);
 }
 
+static void conn_offended(struct conn *conn)
+{
+    conn->peer.offended = true;
+    conn_judge(conn);
+}
+
 /* One frame from the front of rest. Returns the bytes used. */
 static size_t conn_step(struct conn *conn, struct bytes rest)
 {
     size_t count = 0;
-    switch (conn->proto->step(&conn->peer, rest, &conn->out, &count)) {
+    enum proto_step step = conn->proto->step(&conn->peer, rest, &conn->out, &count);
+    conn_judge(conn);
+    switch (step) {
     case PROTO_NEXT:
         return count;
     case PROTO_WAIT:
@@ -177,6 +185,7 @@ static size_t conn_step(struct conn *conn, struct bytes rest)
         counter_add(&conn->worker->counters, COUNTER_broken_frame, 1);
         conn_log(conn, LOG_INFO, "broken_frame", "bytes", (int)rest.len);
         conn->stage = STAGE_FINISHING;
+        conn_offended(conn);
         return rest.len;
     case PROTO_NO_MEMORY:
         conn_out_of_memory(conn);
@@ -256,6 +265,7 @@ static bool conn_preface(struct conn *conn, uint8_t first)
     conn_log(conn, LOG_INFO, "illegal_preface", "byte", first);
     deadline_clear(&conn->deadlines, DEADLINE_PREFACE);
     conn->stage = STAGE_FINISHING;
+    conn_offended(conn);
     return false;
 }
 

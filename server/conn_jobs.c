@@ -51,7 +51,9 @@ void conn_job_start(struct conn *conn)
 
 static void answer(struct conn *conn, struct job *job)
 {
-    switch (job->done(&conn->peer, job, &conn->out)) {
+    enum proto_step step = job->done(&conn->peer, job, &conn->out);
+    conn_judge(conn);
+    switch (step) {
     case PROTO_WAIT:
         return;
     case PROTO_NEXT:

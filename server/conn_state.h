@@ -34,6 +34,7 @@ struct conn {
     const struct proto *proto; /* NULL in STAGE_PREFACE */
     struct peer peer;
     struct client client;
+    struct guard_address address;
     struct conn *next, **link;
     struct conn *next_dirty; /* of those that got pushes in this turn */
 
@@ -66,6 +67,7 @@ struct conn {
 
 void conn_log(const struct conn *conn, enum log_level level, const char *event, const char *detail,
     int value);
+void conn_judge(struct conn *conn); /* what its client has done: one that is banned is ended */
 bool conn_ended(struct conn *conn); /* one event less to come; true: leave the connection alone */
 void conn_close(struct conn *conn, uint32_t flags);
 void conn_abort(struct conn *conn);

@@ -15,6 +15,9 @@
     X(handed_on, "connections handed to another worker")                                           \
     X(refused_full, "connections refused: max_connections, or no memory for one")                  \
     X(refused_address, "connections refused: max_per_address")                                     \
+    X(refused_rate, "connections refused: rate_limit")                                             \
+    X(refused_banned, "connections refused: their address is banned")                              \
+    X(bans, "addresses banned")                                                                    \
     X(illegal_preface, "first bytes that choose no protocol")                                      \
     X(preface_timeout, "clients that sent no first byte in time")                                  \
     X(broken_frame, "connections ended because of a frame that cannot be read")                    \

@@ -49,6 +49,7 @@ static enum proto_step login_begin(
         return family_fail(request, out, CODE_PARAMETER);
     if (!password_md5_text(password, md5_text)) {
         counter_add(peer->context->counters, COUNTER_login_failed, 1);
+        peer->offended = true;
         return family_fail(request, out, CODE_LOGIN);
     }
     struct login *login = login_new(peer, name, md5_text, login_reply);

@@ -22,6 +22,7 @@ static enum proto_step login_done(struct peer *peer, struct job *job, struct buf
     counter_add(peer->context->counters, good ? COUNTER_logins : COUNTER_login_failed, 1);
     log_line(LOG_INFO, good ? "login" : "login_failed", "remote=%s protocol=%s user=%s",
         peer->client->remote, peer->client->protocol, login->name);
+    peer->offended = !good;
     /* A wrong password leaves who is logged in as it was. */
     if (good) {
         peer->role = login->role;

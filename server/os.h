@@ -37,6 +37,10 @@ void sys_signal_wait(struct sys_signal *signal, struct sys_lock *lock);
 void sys_signal_one(struct sys_signal *signal);
 void sys_signal_all(struct sys_signal *signal);
 
+/* The bytes of an IP address: 4 or 16 of them; 0: it is of another kind. */
+struct sockaddr_storage;
+unsigned sys_address_bytes(const struct sockaddr_storage *address, uint8_t ret_bytes[16]);
+
 /* The most descriptors this process may have open; raises the soft limit to the hard one first. */
 uint64_t sys_descriptors_max(void);
 

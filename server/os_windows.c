@@ -1,5 +1,8 @@
 #include "os.h"
 
+#include <winsock2.h>
+#include <ws2tcpip.h>
+
 #include <io.h>
 #include <process.h>
 #include <stdio.h>
@@ -122,6 +125,18 @@ void sys_signal_one(struct sys_signal *signal)
 void sys_signal_all(struct sys_signal *signal)
 {
     WakeAllConditionVariable(&signal->variable);
+}
+
+unsigned sys_address_bytes(const struct sockaddr_storage *address, uint8_t ret_bytes[16])
+{
+    if (address->ss_family == AF_INET) {
+        memcpy(ret_bytes, &((const struct sockaddr_in *)address)->sin_addr, 4);
+        return 4;
+    }
+    if (address->ss_family != AF_INET6)
+        return 0;
+    memcpy(ret_bytes, &((const struct sockaddr_in6 *)address)->sin6_addr, 16);
+    return 16;
 }
 
 uint64_t sys_descriptors_max(void)

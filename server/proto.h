@@ -58,6 +58,7 @@ struct peer {
     void *state;           /* the protocol's own, zeroed at first: proto->state_bytes */
     struct job *job; /* set by a step that returns PROTO_WAIT; whoever runs it takes it away */
     enum role role;  /* ROLE_NONE: not logged in */
+    bool offended;   /* set by what only a bad client does; whoever looks takes it away */
 };
 
 struct proto {

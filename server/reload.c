@@ -23,6 +23,7 @@ static void limits_open(struct parcel *parcel, void *ctx)
         const struct config *from = &limits->config;
         struct config *to = &worker->config;
         to->max_per_address = from->max_per_address;
+        to->ban_time_ns = from->ban_time_ns;
         to->send_queue = from->send_queue;
         to->push_queue = from->push_queue;
         to->log_queue = from->log_queue;
@@ -83,6 +84,8 @@ static void limits_post(struct server *server, struct limits *list)
     if (list) {
         log_level_set((enum log_level)list->config.log_level);
         server->drain_timeout_ns = list->config.drain_timeout_ns;
+        struct guard_rules rules = server_guard_rules(&list->config);
+        guard_rules_set(server->guard, &rules);
         hub_backlog_set(server->shared.hub, server_backlog_max(server, &list->config));
     }
     for (unsigned i = 0; list; i++) {

@@ -162,11 +162,16 @@ static bool shared_init(struct server *server)
     shared->drop = conn_drop;
     shared->uploads = uploads_open();
     server->addresses = addresses_open();
+    server->guard = guard_open();
     shared->users_lock = sys_lock_new();
     shared->clients = clients_open();
     shared->hub = hub_open(
         server->boxes, server->worker_count, server_backlog_max(server, config), conn_push);
     server->business = business_open((unsigned)config->business_threads);
+    if (!server->guard)
+        return false;
+    struct guard_rules rules = server_guard_rules(config);
+    guard_rules_set(server->guard, &rules);
     return server->addresses && shared->users_lock && shared->uploads && shared->clients &&
            shared->hub && server->business;
 }
@@ -179,6 +184,7 @@ static void server_free(struct server *server)
     clients_close(shared->clients);
     users_release(shared->users);
     uploads_close(shared->uploads);
+    guard_close(server->guard);
     addresses_close(server->addresses);
     files_close(shared->files);
     sys_lock_free(shared->users_lock);

@@ -11,6 +11,7 @@
 
 #include "business.h"
 #include "config.h"
+#include "guard.h"
 #include "shared.h"
 #include "worker.h"
 
@@ -24,6 +25,7 @@ struct server {
     struct mailbox *boxes; /* the workers', the last for admin */
     struct business *business;
     struct addresses *addresses;
+    struct guard *guard;
     int64_t started_ns;
     struct worker *workers;
     unsigned worker_count; /* that serve clients */
@@ -55,6 +57,11 @@ static inline size_t server_memory_share(const struct server *server, const stru
 static inline size_t server_backlog_max(const struct server *server, const struct config *config)
 {
     return server_memory_share(server, config) / 4;
+}
+
+static inline struct guard_rules server_guard_rules(const struct config *config)
+{
+    return (struct guard_rules){config->rate_limit, config->ban_after, config->ban_time_ns};
 }
 
 /* It can no longer do what it is there for: it drains, and ends with 1. From any thread. */

@@ -313,6 +313,85 @@ static void memory_runs_out_for_one_alone(void **state)
     assert_int_equal(e2e_count(&server, "memory"), refused);
 }
 
+/* Answered, or ended before its answer. */
+static bool is_served(const struct e2e_server *server)
+{
+    static const uint8_t ping[] = {0x10, 8, 0, 0, 0, MESSAGE_PING, 0, 0, 0, 9, 0, 0, 0};
+    uint8_t byte;
+    cport_os_handle fd = e2e_connect(server, 0);
+    (void)net_send(fd, ping, sizeof(ping));
+    bool served = net_recv(fd, &byte, 1) == 1;
+    net_close(fd);
+    return served;
+}
+
+/* One that comes too often is refused until it comes less often. */
+static void one_address_comes_so_often(void **state)
+{
+    (void)state;
+    struct e2e_server server;
+    E2E_START(&server, "--rate-limit", "1", "--workers", "2");
+    while (is_served(&server))
+        continue;
+    while (!is_served(&server))
+        continue;
+    e2e_stop(&server);
+    assert_true(e2e_count(&server, "refused_rate") >= 1);
+    assert_int_equal(e2e_count(&server, "bans"), 0);
+}
+
+static void bad_clients_are_banned(void **state)
+{
+    (void)state;
+    struct e2e_server server;
+    E2E_START(&server, "--ban-after", "3", "--ban-time", "1h", "--workers", "2");
+    cport_os_handle before = e2e_connect(&server, 0x10);
+    e2e_echo(before, 1, "hello", 5);
+    for (int i = 0; i < 2; i++) {
+        cport_os_handle fd = e2e_connect(&server, 'G');
+        e2e_expect_end(fd);
+        net_close(fd);
+    }
+    assert_true(is_served(&server));
+    goaway_after(&server, 7, MESSAGE_REQUEST, STATUS_MALFORMED);
+    assert_false(is_served(&server));
+    assert_false(is_served(&server));
+    e2e_echo(before, 2, "hello", 5); /* who has done nothing wrong stays */
+    if (child_reload(server.child)) {
+        while (!is_served(&server))
+            continue;
+    }
+    net_close(before);
+    e2e_stop(&server);
+    assert_int_equal(e2e_count(&server, "bans"), 1);
+    assert_true(e2e_count(&server, "refused_banned") >= 2);
+    assert_non_null(strstr(server.errors, "event=banned remote=127.0.0.1:"));
+    assert_non_null(strstr(server.errors, " seconds=3600"));
+}
+
+/* One connection does not get as many guesses as it likes. */
+static void guessing_passwords_is_banned(void **state)
+{
+    (void)state;
+    static const char wrong[] = "[Request]\r\nCommand=Login\r\nUserName=bob\r\n"
+                                "Password=00000000000000000000000000000000";
+    struct e2e_server server;
+    E2E_START(&server, "--ban-after", "2", "--users", e2e_users());
+    cport_os_handle fd = e2e_connect(&server, 0x08);
+    for (int i = 0; i < 2; i++) {
+        e2e_packet_send(fd, wrong, "", 0);
+        char *reply = e2e_packet_next(fd);
+        assert_null(strstr(reply, "Code=0"));
+        free(reply);
+    }
+    e2e_expect_end(fd);
+    net_close(fd);
+    assert_false(is_served(&server));
+    e2e_stop(&server);
+    assert_int_equal(e2e_count(&server, "login_failed"), 2);
+    assert_int_equal(e2e_count(&server, "bans"), 1);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +404,9 @@ int main(int argc, char **argv)
         E2E_TEST(a_full_house_closes_the_door),
         E2E_TEST(one_address_has_so_many_connections),
         E2E_TEST(memory_runs_out_for_one_alone),
+        E2E_TEST(one_address_comes_so_often),
+        E2E_TEST(bad_clients_are_banned),
+        E2E_TEST(guessing_passwords_is_banned),
     };
     return e2e_run("e2e_limits", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }
