@@ -23,6 +23,8 @@ struct config {
     char admin_host[64];
     uint16_t admin_port;
 
+    char takeover[96]; /* "": nobody takes over */
+
     int64_t workers; /* 0: one for each processor allowed */
     int64_t backend; /* CPORT_BACKEND_… */
     int64_t acceptor;

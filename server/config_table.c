@@ -29,6 +29,8 @@ const struct option options[] = {
         "address to serve; * is every IPv4 address, [::] every address, port 0 any free one"},
     {"server", "admin", OPTION_TEXT, FIELD_TEXT(admin), "", NULL, "HOST:PORT",
         "where monitors find /metrics, /healthz and /readyz; nowhere without it"},
+    {"server", "takeover", OPTION_TEXT, FIELD_TEXT(takeover), "", NULL, "PATH",
+        "where a new server takes the listening sockets over from the one that runs (Linux)"},
     {"server", "workers", OPTION_COUNT, FIELD(workers), 0, 1024, "0", NULL, "N",
         "threads, each with a port of its own; 0: one for each processor allowed"},
     {"server", "backend", OPTION_CHOICE, FIELD(backend), 0, 0, "auto", backends, "NAME",

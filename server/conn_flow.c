@@ -215,6 +215,7 @@ static size_t conn_parse(struct conn *conn, struct bytes run)
         frames++;
     }
     counter_add(&worker->counters, COUNTER_frames, frames);
+    conn->spoken |= frames > 0;
     if (conn->stage != STAGE_OPEN)
         return run.len;
     frame_deadline(conn, frames > 0);
@@ -333,6 +334,13 @@ static void conn_end(struct conn *conn)
     conn_send(conn);
 }
 
+/* Who connected just before another server took over knows nothing of that: its first request is answered. */
+static bool conn_may_end(const struct conn *conn)
+{
+    bool owed = conn->worker->server->handed_over && !conn->spoken && !conn->proto->listens;
+    return conn->draining && !owed;
+}
+
 /* After whatever has changed: send, go on with what waits for room, then receive again or come to the end. */
 void conn_progress(struct conn *conn)
 {
@@ -350,7 +358,7 @@ void conn_progress(struct conn *conn)
     conn_tell_lost(conn);
 
     bool answered = !conn->paused && !conn->waiting;
-    if (conn->stage == STAGE_OPEN && answered && (conn->eof || conn->draining))
+    if (conn->stage == STAGE_OPEN && answered && (conn->eof || conn_may_end(conn)))
         conn_end(conn);
     /* Room for the rest of a long frame is made here, while last words can still be sent. */
     if (!conn->receiving && answered && !buffer_reserve(&conn->in, direct_bytes(conn))) {

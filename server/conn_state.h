@@ -49,6 +49,7 @@ struct conn {
     bool draining;
     bool timer_armed;
     bool dirty;
+    bool spoken;  /* a frame has been answered, or will be */
     bool counted; /* among its address's connections */
 
     struct buffer in;       /* the start of a frame, or what was received before a pause */

@@ -31,13 +31,17 @@ static void on_accept(struct worker *worker, const cport_event *event)
 
 static void on_closed(struct worker *worker, const cport_event *event)
 {
-    (void)worker;
+    struct server *server = worker->server;
     struct listener *listener = CPORT_CONTAINER_OF(event->op, struct listener, close_op);
     listener->handle = NULL;
+    if (atomic_fetch_sub_explicit(&server->listening, 1, memory_order_relaxed) == 1)
+        takeover_let_go(server->takeover);
 }
 
-int listener_open(struct worker *worker, struct listener *listener, cport_os_handle fd)
+int listener_open(struct worker *worker, struct listener *listener)
 {
+    cport_os_handle fd = listener->fd;
+    listener->fd = CPORT_OS_HANDLE_INVALID;
     cport_op_init(&listener->accept_op, (void *)&accept_route);
     cport_op_init(&listener->close_op, (void *)&close_route);
 
@@ -47,6 +51,8 @@ int listener_open(struct worker *worker, struct listener *listener, cport_os_han
         cport_socket_close(fd);
         return error;
     }
+    /* relaxed, as below: none is closed before all have been told to open */
+    atomic_fetch_add_explicit(&worker->server->listening, 1, memory_order_relaxed);
     return cport_accept(listener->handle, &listener->accept_op, CPORT_MULTISHOT);
 }
 

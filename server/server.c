@@ -20,112 +20,6 @@
 #define ADMIN_MEMORY           ((size_t)1 << 20)
 #define ADMIN_CONNECTIONS      64u
 
-/* ---- Listening ---- */
-
-static void complain_listen(const struct config *config, int error)
-{
-    const char *advice = "Choose another address with --listen HOST:PORT.";
-    if (error == CPORT_EADDRINUSE)
-        advice = "Another program serves there: stop it, or choose another port with --listen "
-                 "HOST:PORT (port 0 takes a free one).";
-    else if (error == CPORT_EADDRNOTAVAIL)
-        advice = "This machine does not have that address: choose one that it has with --listen "
-                 "HOST:PORT.";
-    else if (error == CPORT_EACCES)
-        advice = "Ports below 1024 want privileges: choose a higher one with --listen HOST:PORT.";
-    fprintf(stderr, "cport-server: cannot listen on %s: %s. %s\n", config->listen,
-        cport_strerror(error), advice);
-}
-
-static int socket_listen(const struct sockaddr_storage *address, cport_socklen len, uint32_t flags,
-    cport_os_handle *ret_fd)
-{
-    cport_socket_options options = {.size = sizeof(options), .flags = CPORT_SOCKET_NODELAY | flags};
-    return cport_socket_tcp_listen((const struct sockaddr *)address, len, &options, ret_fd);
-}
-
-/* Sockets that share a port with each other would share it with another server's as well, without a word: so a socket
- * that shares with nobody goes first. */
-static int port_is_free(const struct sockaddr_storage *address, cport_socklen len)
-{
-    cport_os_handle fd;
-    int error = socket_listen(address, len, 0, &fd);
-    return error < 0 ? error : cport_socket_close(fd);
-}
-
-/* A socket that the service manager brings is the first worker's, and the only one. Returns 1 without one. */
-static int listen_inherited(struct server *server, struct sockaddr_storage *ret_address)
-{
-    int fd;
-    cport_socklen len;
-    const char *why = sys_listener_inherited(&fd);
-    if (!why && fd < 0)
-        return 1;
-    int error = CPORT_EINVAL;
-    if (!why) {
-        error = cport_socket_local((cport_os_handle)fd, ret_address, &len);
-        why = cport_strerror(error);
-    }
-    if (error < 0) {
-        fprintf(stderr, "cport-server: cannot serve on the service manager's socket: %s\n", why);
-        return error;
-    }
-    server->one_acceptor = true;
-    server->workers[0].listener_fd = (cport_os_handle)fd;
-    return 0;
-}
-
-static int admin_listen(struct server *server)
-{
-    const struct config *config = server->config;
-    struct sockaddr_storage address;
-    cport_socklen len;
-    char text[64] = "?";
-    if (!server->admin)
-        return 0;
-    cport_os_handle *fd = &server->admin->listener_fd;
-    int error = cport_address(config->admin_host, config->admin_port, &address, &len);
-    if (error == 0)
-        error = socket_listen(&address, len, 0, fd);
-    if (error == 0)
-        error = cport_socket_local(*fd, &address, &len);
-    if (error < 0) {
-        fprintf(stderr, "cport-server: cannot listen on %s for --admin: %s\n", config->admin,
-            cport_strerror(error));
-        return error;
-    }
-    (void)cport_address_text((const struct sockaddr *)&address, len, text, sizeof(text));
-    printf("cport-server: admin on %s\n", text);
-    return 0;
-}
-
-/* Gives the first worker, or every worker, its socket. With port 0 the first socket decides for the others. */
-static int server_listen(struct server *server, struct sockaddr_storage *ret_address)
-{
-    const struct config *config = server->config;
-    struct sockaddr_storage address;
-    cport_socklen len;
-    int error = listen_inherited(server, ret_address);
-    if (error <= 0)
-        return error;
-    error = cport_address(config->host, config->tcp_port, &address, &len);
-    unsigned sockets = server->one_acceptor ? 1 : server->worker_count;
-    uint32_t flags = sockets > 1 ? CPORT_SOCKET_REUSE_PORT : 0;
-    if (error == 0 && sockets > 1 && config->tcp_port != 0)
-        error = port_is_free(&address, len);
-    for (unsigned i = 0; error == 0 && i < sockets; i++) {
-        struct worker *worker = &server->workers[i];
-        error = socket_listen(&address, len, flags, &worker->listener_fd);
-        if (error == 0 && i == 0)
-            error = cport_socket_local(worker->listener_fd, &address, &len);
-    }
-    if (error < 0)
-        complain_listen(config, error);
-    else
-        *ret_address = address;
-    return error;
-}
-
 /* ---- Start ---- */
 
 static void server_stats(void *ctx, struct stats *ret_stats)
@@ -253,8 +147,6 @@ uint32_t server_connections_max(const struct server *server, const struct config
 static bool server_init(struct server *server)
 {
     const struct config *config = server->config;
-    server->one_acceptor = config->acceptor == ACCEPTOR_ONE ||
-                           (config->acceptor == ACCEPTOR_AUTO && !sys_listeners_balance());
 
     uint32_t connections_max = server_connections_max(server, config);
     if (!shared_init(server))
@@ -270,7 +162,6 @@ static bool server_init(struct server *server)
         worker->memory = server_memory_share(server, config);
         worker->slots = &server->connections;
         worker->slots_max = connections_max;
-        worker->listener_fd = CPORT_OS_HANDLE_INVALID;
         worker->mail = &server->boxes[i];
     }
     if (config->admin[0] != '\0') {
@@ -340,7 +231,6 @@ static bool pool_open(
     return false;
 }
 
-/* Nobody accepts before all are there to be handed connections; who says that the server is ready comes last. */
 static bool workers_start(struct server *server)
 {
     cport_workers_options options = clients_options(server->config);
@@ -349,15 +239,96 @@ static bool workers_start(struct server *server)
     if (!pool_open(&options, server->workers, server->worker_count, &server->pool) ||
         (server->admin && !pool_open(&admin, server->admin, 1, &server->admin_pool)))
         return false;
+    return true;
+}
+
+/* ---- Listening ---- */
+
+static bool listener_add(struct worker *worker, cport_os_handle *fd)
+{
+    struct listener *listener = calloc(1, sizeof(*listener));
+    if (!listener)
+        return false;
+    listener->fd = *fd;
+    listener->next = worker->listeners;
+    worker->listeners = listener;
+    *fd = CPORT_OS_HANDLE_INVALID;
+    return true;
+}
+
+/* Each worker has one of the sockets, or more where a server of more workers has left them. */
+static bool listeners_add(struct server *server)
+{
+    struct sockets *sockets = &server->sockets;
+    unsigned workers = sockets->one_acceptor ? 1 : server->worker_count;
+    bool good = true;
+    for (unsigned i = 0; i < sockets->count; i++)
+        good = good && listener_add(&server->workers[i % workers], &sockets->clients[i]);
+    if (server->admin)
+        good = good && listener_add(server->admin, &sockets->admin);
+    if (!good)
+        fputs("cport-server: no memory to listen\n", stderr);
+    return good;
+}
+
+static void listeners_free(struct worker *worker)
+{
+    while (worker->listeners) {
+        struct listener *listener = worker->listeners;
+        worker->listeners = listener->next;
+        if (listener->fd != CPORT_OS_HANDLE_INVALID)
+            (void)cport_socket_close(listener->fd);
+        free(listener);
+    }
+}
+
+/* ---- Following another server, and being followed ---- */
+
+/* False: it cannot be, and why has been said. */
+static bool complain_takeover(const struct server *server, const char *error)
+{
+    fprintf(stderr, "cport-server: --takeover %s: %s\n", server->config->takeover, error);
+    return false;
+}
+
+static bool heritage_find(const struct server *server, struct heritage *heritage)
+{
+    char error[TAKEOVER_ERROR_BYTES];
+    return server->config->takeover[0] == '\0' ||
+           heritage_ask(server->config->takeover, heritage, error) ||
+           complain_takeover(server, error);
+}
+
+/* From the claim on there is no other server: what goes wrong with the next takeover is no reason not to serve. */
+static bool followers_prepare(struct server *server, struct heritage *heritage)
+{
+    char error[TAKEOVER_ERROR_BYTES];
+    const char *path = server->config->takeover;
+    bool follows = heritage->stream >= 0;
+    if (follows && !heritage_claim(heritage, error))
+        return complain_takeover(server, error);
+    if (path[0] == '\0' || takeover_open(path, server->sockets.clients, server->sockets.count,
+                               server->sockets.admin, &server->takeover, error))
+        return true;
+    log_line(LOG_ERROR, "takeover_failed", "why=%s", error);
+    return follows || complain_takeover(server, error);
+}
+
+/* Pools are there; clients are waited for, but none accepted yet. */
+static bool listen_on(struct server *server, struct heritage *heritage)
+{
+    if (!followers_prepare(server, heritage) || !listeners_add(server))
+        return false;
     for (unsigned i = 0; i < worker_count_all(server); i++) {
-        if (server->workers[i].listener_fd != CPORT_OS_HANDLE_INVALID)
+        if (server->workers[i].listeners)
             worker_listen(&server->workers[i]);
     }
     return true;
 }
 
-static void say_listening(const struct server *server, const struct sockaddr_storage *address)
+static void say_listening(const struct server *server)
 {
+    const struct sockaddr_storage *address = &server->sockets.address;
     const struct worker *first = &server->workers[0];
     char text[64] = "?";
     (void)cport_address_text(
@@ -379,10 +350,10 @@ static void workers_stop(struct server *server)
     }
     if (server->admin_pool)
         (void)cport_workers_stop(server->admin_pool, INT64_MIN);
-    for (unsigned i = 0; server->workers && i <= server->worker_count; i++) {
-        if (server->workers[i].listener_fd != CPORT_OS_HANDLE_INVALID)
-            (void)cport_socket_close(server->workers[i].listener_fd);
-    }
+    for (unsigned i = 0; server->workers && i <= server->worker_count; i++)
+        listeners_free(&server->workers[i]);
+    takeover_close(server->takeover);
+    sockets_close(&server->sockets);
 }
 
 void server_fail(struct server *server)
@@ -437,19 +408,33 @@ static void requests_serve(struct server *server)
     }
 }
 
+/* Who has taken over waits until we listen no more, so all are told to stop listening at once, those for monitors too. */
+static void stop_begin(struct server *server)
+{
+    server->handed_over = takeover_end(server->takeover);
+    atomic_store_explicit(&server->shared.stopping, true, memory_order_relaxed);
+    log_line(LOG_INFO, "stopping", "connections=%u because=%s",
+        atomic_load_explicit(&server->connections, memory_order_relaxed),
+        server->handed_over ? "taken_over" : "asked");
+    if (!server->handed_over)
+        sys_notify("STOPPING=1");
+    for (unsigned i = 0; server->handed_over && i < worker_count_all(server); i++)
+        worker_quiet(&server->workers[i]);
+}
+
 static int serve(struct server *server)
 {
-    struct sockaddr_storage address;
     int status = 1;
-    if (server_listen(server, &address) == 0 && admin_listen(server) == 0 &&
-        workers_start(server)) {
-        say_listening(server, &address);
+    struct heritage heritage = {.stream = -1, .admin = CPORT_OS_HANDLE_INVALID};
+    bool good = heritage_find(server, &heritage) &&
+                sockets_open(&server->sockets, server->config, server->worker_count, &heritage) &&
+                workers_start(server) && listen_on(server, &heritage);
+    heritage_close(&heritage);
+    if (good) {
+        say_listening(server);
         sys_notify("READY=1");
         requests_serve(server);
-        atomic_store_explicit(&server->shared.stopping, true, memory_order_relaxed);
-        sys_notify("STOPPING=1");
-        log_line(LOG_INFO, "stopping", "connections=%u",
-            atomic_load_explicit(&server->connections, memory_order_relaxed));
+        stop_begin(server);
         status = 0;
     }
     workers_stop(server);
@@ -464,6 +449,7 @@ int server_run(const struct config *config, const struct calls *calls, int argc,
         .argc = argc,
         .argv = argv,
         .started_ns = sys_unix_ns(),
+        .sockets.admin = CPORT_OS_HANDLE_INVALID,
         .drain_timeout_ns = config->drain_timeout_ns};
     int status = 1;
 

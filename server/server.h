@@ -13,6 +13,7 @@
 #include "config.h"
 #include "guard.h"
 #include "shared.h"
+#include "sockets.h"
 #include "worker.h"
 
 #include <stdatomic.h>
@@ -32,7 +33,10 @@ struct server {
     struct worker *admin;  /* one more, for who monitors; NULL: no such port */
     cport_workers *pool;
     cport_workers *admin_pool;
-    bool one_acceptor;
+    struct sockets sockets;    /* those that have not been given to listeners */
+    struct takeover *takeover; /* NULL: nobody takes over */
+    atomic_uint listening;     /* listeners that are open */
+    bool handed_over; /* another server accepts now; written before the pools are told to stop */
 
     int64_t drain_timeout_ns; /* server_run's own thread */
 

@@ -39,7 +39,7 @@ void worker_accepted(struct worker *worker, cport_os_handle fd)
 {
     struct server *server = worker->server;
     struct worker *target = worker;
-    if (server->one_acceptor && !worker->proto)
+    if (server->sockets.one_acceptor && !worker->proto)
         target = &server->workers[server->turn++ % server->worker_count];
     if (target == worker) {
         conn_open(worker, fd);
@@ -67,8 +67,9 @@ static void listen_open(struct parcel *parcel, void *at_work)
     struct worker *worker = CPORT_CONTAINER_OF(parcel, struct worker, listen_order);
     if (!at_work || worker->draining)
         return;
-    int error = listener_open(worker, &worker->listener, worker->listener_fd);
-    worker->listener_fd = CPORT_OS_HANDLE_INVALID;
+    int error = 0;
+    for (struct listener *one = worker->listeners; one && error == 0; one = one->next)
+        error = listener_open(worker, one);
     if (error == 0)
         return;
     log_line(LOG_ERROR, "accept_failed", "error=%s", cport_error_name(error));
@@ -79,6 +80,24 @@ void worker_listen(struct worker *worker)
 {
     worker->listen_order = (struct parcel){.open = listen_open};
     mail_put(worker->mail, &worker->listen_order);
+}
+
+static void listeners_close(struct worker *worker)
+{
+    for (struct listener *one = worker->listeners; one; one = one->next)
+        listener_close(one);
+}
+
+static void quiet_open(struct parcel *parcel, void *at_work)
+{
+    if (at_work)
+        listeners_close(CPORT_CONTAINER_OF(parcel, struct worker, quiet_order));
+}
+
+void worker_quiet(struct worker *worker)
+{
+    worker->quiet_order = (struct parcel){.open = quiet_open};
+    mail_put(worker->mail, &worker->quiet_order);
 }
 
 /* ---- Mail ---- */
@@ -139,7 +158,7 @@ static void drain(cport_worker *me)
     struct worker *worker = me->user;
     worker->now_ns = cport_now_ns(worker->port);
     worker->draining = true;
-    listener_close(&worker->listener);
+    listeners_close(worker);
     for (struct conn *conn = worker->conns, *next; conn; conn = next) {
         next = conn_next(conn);
         conn_drain(conn);

@@ -36,9 +36,9 @@ struct worker {
     cport_port *port;
     cport_port_info info;
 
-    const char *failed;          /* NULL, or what failed at the start */
-    cport_os_handle listener_fd; /* to be listened on; CPORT_OS_HANDLE_INVALID: none */
+    const char *failed; /* NULL, or what failed at the start */
     struct parcel listen_order;
+    struct parcel quiet_order;
 
     struct mailbox *mail;     /* any thread puts into it; the server's */
     struct counters counters; /* read by any thread */
@@ -48,9 +48,9 @@ struct worker {
     cport_bufs *bufs;
     struct buffer_pool buffers;
     struct proto_context protos;
-    struct listener listener;
-    int64_t now_ns;         /* when the events being handled were dequeued */
-    int64_t unix_offset_ns; /* from the port's clock to nanoseconds since 1970 */
+    struct listener *listeners; /* the server adds them before the start, and frees them */
+    int64_t now_ns;             /* when the events being handled were dequeued */
+    int64_t unix_offset_ns;     /* from the port's clock to nanoseconds since 1970 */
     struct conn *conns;
     struct conn *dirty; /* see conn_flush */
     bool draining;
@@ -60,8 +60,9 @@ struct worker {
 /* Fills in the hooks of a pool. Its ctx is the worker of its first port; the others follow. */
 void worker_hooks(cport_workers_options *options);
 
-/* From any thread, once: it begins to accept. */
+/* From any thread, each once: it begins to accept, and does so no more. */
 void worker_listen(struct worker *worker);
+void worker_quiet(struct worker *worker);
 
 /* Takes a new connection, or hands it to the worker whose turn it is. */
 void worker_accepted(struct worker *worker, cport_os_handle fd);
