@@ -201,7 +201,7 @@ void conn_judge(struct conn *conn)
 void conn_drain(struct conn *conn)
 {
     conn->draining = true;
-    if (conn->stage == STAGE_PREFACE && !conn->worker->server->handed_over)
+    if (conn->stage == STAGE_PREFACE && !server_handed_over(conn->worker->server))
         conn_close(conn, 0);
     else if (conn->stage == STAGE_OPEN)
         conn_progress(conn);

@@ -337,8 +337,10 @@ static void conn_end(struct conn *conn)
 /* Who connected just before another server took over knows nothing of that: its first request is answered. */
 static bool conn_may_end(const struct conn *conn)
 {
-    bool owed = conn->worker->server->handed_over && !conn->spoken && !conn->proto->listens;
-    return conn->draining && !owed;
+    if (!conn->draining)
+        return false;
+    bool owed = !conn->spoken && !conn->proto->listens;
+    return !owed || !server_handed_over(conn->worker->server);
 }
 
 /* After whatever has changed: send, go on with what waits for room, then receive again or come to the end. */

@@ -411,14 +411,15 @@ static void requests_serve(struct server *server)
 /* Who has taken over waits until we listen no more, so all are told to stop listening at once, those for monitors too. */
 static void stop_begin(struct server *server)
 {
-    server->handed_over = takeover_end(server->takeover);
+    bool handed_over = takeover_end(server->takeover);
+    atomic_store_explicit(&server->handed_over, handed_over, memory_order_relaxed);
     atomic_store_explicit(&server->shared.stopping, true, memory_order_relaxed);
     log_line(LOG_INFO, "stopping", "connections=%u because=%s",
         atomic_load_explicit(&server->connections, memory_order_relaxed),
-        server->handed_over ? "taken_over" : "asked");
-    if (!server->handed_over)
+        handed_over ? "taken_over" : "asked");
+    if (!handed_over)
         sys_notify("STOPPING=1");
-    for (unsigned i = 0; server->handed_over && i < worker_count_all(server); i++)
+    for (unsigned i = 0; handed_over && i < worker_count_all(server); i++)
         worker_quiet(&server->workers[i]);
 }
 

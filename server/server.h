@@ -36,19 +36,25 @@ struct server {
     struct sockets sockets;    /* those that have not been given to listeners */
     struct takeover *takeover; /* NULL: nobody takes over */
     atomic_uint listening;     /* listeners that are open */
-    bool handed_over; /* another server accepts now; written before the pools are told to stop */
 
     int64_t drain_timeout_ns; /* server_run's own thread */
 
     atomic_uint connections; /* any worker; clients alone */
     atomic_uint monitors;    /* on the admin port */
     unsigned turn;           /* the accepting worker: who gets the next connection */
+    atomic_bool handed_over; /* any thread: another server accepts now */
     atomic_bool failed;      /* any thread */
 };
 
 static inline unsigned worker_count_all(const struct server *server)
 {
     return server->worker_count + (server->admin ? 1 : 0);
+}
+
+/* relaxed: written before the pools are told to stop, and of interest only to who has been told */
+static inline bool server_handed_over(struct server *server)
+{
+    return atomic_load_explicit(&server->handed_over, memory_order_relaxed);
 }
 
 /* Shares of the limits, which a reload may change. Connections are lowered to what the limit on open files leaves, and the log then

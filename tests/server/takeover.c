@@ -48,8 +48,11 @@ static unsigned files(void)
 
 /* ---- Clients without a pause ---- */
 
+#define CLIENTS 2u
+
 struct crowd {
-    uint16_t tcp_port;
+    uint16_t tcp_port; /* constant after the start */
+    struct sys_thread *threads[CLIENTS];
     atomic_bool enough;
     atomic_uint answered, refused, unanswered;
 };
@@ -84,6 +87,20 @@ static void crowd_main(void *arg)
         (void)ask(crowd->tcp_port, crowd);
 }
 
+static void crowd_start(struct crowd *crowd, uint16_t tcp_port)
+{
+    crowd->tcp_port = tcp_port;
+    for (unsigned i = 0; i < CLIENTS; i++)
+        assert_true(sys_thread_start(crowd_main, crowd, &crowd->threads[i]));
+}
+
+static void crowd_join(struct crowd *crowd)
+{
+    atomic_store(&crowd->enough, true);
+    for (unsigned i = 0; i < CLIENTS; i++)
+        sys_thread_join(crowd->threads[i]);
+}
+
 static void await_answers(struct crowd *crowd, unsigned more)
 {
     unsigned least = atomic_load(&crowd->answered) + more;
@@ -98,13 +115,12 @@ static void await_answers(struct crowd *crowd, unsigned more)
 static void no_connection_is_refused(void **state)
 {
     (void)state;
-    enum { SERVERS = 5, CLIENTS = 2 };
+    enum { SERVERS = 5 };
     static const char *const options[SERVERS][4] = {{"--workers", "2", "--acceptor", "auto"},
         {"--workers", "3", "--acceptor", "auto"}, {"--workers", "1", "--acceptor", "auto"},
         {"--workers", "2", "--acceptor", "one"}, {"--workers", "2", "--acceptor", "per-worker"}};
     struct e2e_server servers[SERVERS];
     struct crowd crowd = {0};
-    struct sys_thread *threads[CLIENTS];
     for (unsigned i = 0; i < SERVERS; i++) {
         const char *const *o = options[i];
         const char *backend = e2e_backend();
@@ -116,15 +132,12 @@ static void no_connection_is_refused(void **state)
         assert_int_equal(servers[i].admin_port, servers[0].admin_port);
         if (i > 0)
             e2e_join(&servers[i - 1]); /* the one before ends by itself, well */
-        crowd.tcp_port = servers[0].tcp_port;
-        for (unsigned k = 0; i == 0 && k < CLIENTS; k++)
-            assert_true(sys_thread_start(crowd_main, &crowd, &threads[k]));
+        if (i == 0)
+            crowd_start(&crowd, servers[0].tcp_port);
         await_answers(&crowd, 50);
         assert_int_equal(files(), 1);
     }
-    atomic_store(&crowd.enough, true);
-    for (unsigned k = 0; k < CLIENTS; k++)
-        sys_thread_join(threads[k]);
+    crowd_join(&crowd);
     assert_int_equal(atomic_load(&crowd.refused), 0);
     assert_int_equal(atomic_load(&crowd.unanswered), 0);
     e2e_stop(&servers[SERVERS - 1]);
