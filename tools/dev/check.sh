@@ -95,7 +95,7 @@ check_lengths()
 
 check_scripts()
 {
-    shellcheck -x -P SCRIPTDIR -S warning dev .ci/run tools/dev/*.sh tools/mingw/* tests/*/*.sh
+    shellcheck -x -P SCRIPTDIR -S warning dev .ci/run tools/dev/*.sh tools/mingw/* tests/*/*.sh packaging/*.bash
 }
 
 check format check_format
