@@ -317,21 +317,44 @@ bool sys_file_replace(const char *name, const char *new_name)
     return rename(name, new_name) == 0;
 }
 
+static struct termios secret_shown;
+
+/* Of what may be done here, tcsetattr is. The signal then does what it always does. */
+static void secret_interrupt(int number)
+{
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &secret_shown);
+    raise(number);
+}
+
+/* A line of the terminal, unseen. What ends the process first shows again what is typed. */
+static bool secret_type(const char *prompt, char *text, size_t size)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP};
+    enum { COUNT = sizeof(numbers) / sizeof(numbers[0]) };
+    struct sigaction before[COUNT];
+    struct sigaction interrupt = {.sa_handler = secret_interrupt, .sa_flags = (int)SA_RESETHAND};
+    struct termios unseen = secret_shown;
+    unseen.c_lflag &= ~(tcflag_t)ECHO;
+    for (int i = 0; i < COUNT; i++) {
+        sigaction(numbers[i], &interrupt, &before[i]);
+        if (before[i].sa_handler == SIG_IGN)
+            sigaction(numbers[i], &before[i], NULL);
+    }
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &unseen);
+    fputs(prompt, stderr);
+    bool read = fgets(text, (int)size, stdin) != NULL;
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &secret_shown);
+    fputc('\n', stderr);
+    for (int i = 0; i < COUNT; i++)
+        sigaction(numbers[i], &before[i], NULL);
+    return read;
+}
+
 bool sys_secret_read(const char *prompt, char *text, size_t size)
 {
-    struct termios shown;
-    bool terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &shown) == 0;
-    if (terminal) {
-        struct termios unseen = shown;
-        unseen.c_lflag &= ~(tcflag_t)ECHO;
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &unseen);
-        fputs(prompt, stderr);
-    }
-    bool read = fgets(text, (int)size, stdin) != NULL;
-    if (terminal) {
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
-        fputc('\n', stderr);
-    }
+    bool read = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &secret_shown) == 0
+                    ? secret_type(prompt, text, size)
+                    : fgets(text, (int)size, stdin) != NULL;
     if (!read)
         return false;
     size_t len = strcspn(text, "\r\n");

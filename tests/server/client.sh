@@ -56,6 +56,22 @@ grep -q 'no password in nowhere' errors
 status 2 cli --user ann clients </dev/null
 status 0 cli --user ann clients <ann.password
 
+# A password that is typed is not seen, and who thinks better of it gets the terminal back as it was.
+if ((${#runner[@]} == 0)); then
+    mkfifo keys screen
+    env --default-signal=INT script -qefc "trap : INT; '$client' --port $tcp_port --user ann ls; echo status \$?; stty -a" /dev/null <keys >screen &
+    terminal=$!
+    exec 5>keys 6<screen
+    IFS= read -r -d : _ <&6
+    printf 'hunter2\003' >&5
+    cat <&6 >seen
+    wait "$terminal"
+    exec 5>&- 6<&-
+    grep -q 'status 130' seen || fail "$(cat seen)"
+    grep -q ' echo ' seen || fail "$(cat seen)"
+    grep -q hunter2 seen && fail "the password is seen: $(cat seen)"
+fi
+
 # What goes into `put` comes out of `cat`, byte by byte.
 head -c 700000 /dev/urandom >in
 ann put file <in
