@@ -220,23 +220,37 @@ enum files_result file_sync(struct file *file)
 
 /* ---- Folders ---- */
 
+/* The entries of a folder, but for itself and the one above. The descriptor is the walk's; closedir ends it. */
+static DIR *walk_begin(int fd)
+{
+    DIR *folder = fdopendir(fd);
+    if (!folder)
+        close(fd);
+    return folder;
+}
+
+static const struct dirent *walk_next(DIR *folder)
+{
+    const struct dirent *entry;
+    do
+        entry = readdir(folder);
+    while (entry && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+    return entry;
+}
+
 enum files_result files_list(
     struct files *files, const struct path *path, bool folders, files_visit *visit, void *ctx)
 {
     int fd = open_beneath(files, path->text, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0)
         return result_of(errno);
-    DIR *folder = fdopendir(fd);
-    if (!folder) {
-        close(fd);
+    DIR *folder = walk_begin(fd);
+    if (!folder)
         return FILES_FAILED;
-    }
-    struct dirent *entry;
+    const struct dirent *entry;
     bool on = true;
-    while (on && (entry = readdir(folder)) != NULL) {
+    while (on && (entry = walk_next(folder)) != NULL) {
         struct stat status;
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
         /* A link is neither: what it leads to may be outside. */
         if (fstatat(dirfd(folder), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
             !(folders ? S_ISDIR(status.st_mode) : S_ISREG(status.st_mode)))
@@ -271,17 +285,13 @@ enum files_result files_make_folder(struct files *files, const struct path *path
 /* Everything in the folder, which it closes. A link is deleted and not followed, wherever it lies. */
 static bool empty(int fd, unsigned depth)
 {
-    DIR *folder = fdopendir(fd);
-    if (!folder) {
-        close(fd);
+    DIR *folder = walk_begin(fd);
+    if (!folder)
         return false;
-    }
-    struct dirent *entry;
+    const struct dirent *entry;
     bool done = depth < DEPTH_MAX;
-    while (done && (entry = readdir(folder)) != NULL) {
+    while (done && (entry = walk_next(folder)) != NULL) {
         const char *name = entry->d_name;
-        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-            continue;
         if (unlinkat(fd, name, 0) == 0)
             continue;
         int inner = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
