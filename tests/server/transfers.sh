@@ -4,7 +4,13 @@
 backend=$1 server=$2 client=$3
 read -r -a runner <<<"${EMULATOR-}"
 linux=true
-((${#runner[@]} == 0)) || linux=false
+# How a client learns that the server was killed. Wine 8 at times misses the end of such a connection: its own server then still has it in
+# CLOSE_WAIT when the client has gone. The time-out ends it there.
+death=(--timeout 60) dead='the server closed the connection'
+if ((${#runner[@]} > 0)); then
+    linux=false
+    death=(--timeout 10) dead='the server \(closed the connection\|has been silent\)'
+fi
 folder=$(mktemp -d)
 pid='' other=''
 trap 'kill $pid $other 2>/dev/null || true; rm -rf "$folder"' EXIT
@@ -75,7 +81,7 @@ make_whole() # of the part that is there, and a bit
     truncate -s $(($(stat -c %s "$2") + 3000000)) "root/$1"
 }
 cut_short file
-ann download file got 2>errors &
+ann "${death[@]}" download file got 2>errors &
 other=$!
 until_larger got
 kill -KILL "$pid"
@@ -83,7 +89,7 @@ wait "$other" && fail 'a server that died was no failure'
 got=$?
 other=''
 [[ $got == 4 ]] || fail "status $got"
-says 'file: the server closed the connection'
+says "file: $dead"
 says 'of 214748364800 bytes; the same command goes on'
 wait "$pid" || true
 serve
@@ -105,7 +111,7 @@ rm got
 
 # An upload goes on too: a server that dies keeps what it has written.
 truncate -s 20G large
-ann upload large large 2>errors &
+ann "${death[@]}" upload large large 2>errors &
 other=$!
 until_larger root/large
 kill -KILL "$pid"
