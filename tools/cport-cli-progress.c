@@ -44,7 +44,8 @@ void progress_show(struct progress *progress, int64_t done, int64_t now_ns)
 
 void progress_end(void)
 {
-    if (line_open)
-        fputc('\n', stderr);
+    if (!line_open)
+        return;
+    fputc('\n', stderr);
     line_open = false;
 }
