@@ -157,6 +157,20 @@ static void conn_passed(struct conn *conn, enum deadline passed)
     }
 }
 
+/* A worker that comes this late has been kept waiting by the system: what its clients did in time, it may not have looked at yet.
+ * They have this much more, once for each frame. */
+#define LATE_NS INT64_C(100000000)
+
+static bool reprieved(struct conn *conn, enum deadline passed)
+{
+    int64_t now_ns = conn->worker->now_ns;
+    if (conn->reprieved || now_ns - conn->timer_at < LATE_NS)
+        return false;
+    conn->reprieved = true;
+    deadline_set(&conn->deadlines, passed, now_ns, LATE_NS);
+    return true;
+}
+
 static void on_timer(struct worker *worker, const cport_event *event)
 {
     struct conn *conn = CPORT_CONTAINER_OF(event->op, struct conn, timer_op);
@@ -164,7 +178,7 @@ static void on_timer(struct worker *worker, const cport_event *event)
     if (conn_ended(conn))
         return;
     enum deadline passed = deadlines_passed(&conn->deadlines, worker->now_ns);
-    if (passed != DEADLINE_COUNT)
+    if (passed != DEADLINE_COUNT && !reprieved(conn, passed))
         conn_passed(conn, passed);
     conn_timer_set(conn);
 }

@@ -149,6 +149,8 @@ static void frame_deadline(struct conn *conn, bool moved)
     const struct worker *worker = conn->worker;
     if (moved || conn->paused || conn->waiting)
         deadline_clear(&conn->deadlines, DEADLINE_FRAME);
+    if (moved)
+        conn->reprieved = false;
     if (conn->frame_need == 0)
         return;
     deadline_set_once(

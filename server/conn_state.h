@@ -48,6 +48,7 @@ struct conn {
     bool eof;
     bool draining;
     bool timer_armed;
+    bool reprieved; /* a deadline was put off since the last whole frame */
     bool dirty;
     bool spoken;  /* a frame has been answered, or will be */
     bool counted; /* among its address's connections */

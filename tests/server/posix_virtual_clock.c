@@ -198,6 +198,42 @@ static void silent_clients_have_exactly_their_time(void **state)
     assert_int_equal(inside_stop(&inside), 0);
 }
 
+/* The system keeps a worker waiting, here at a look at the clock, while a client speaks up in time and its deadline goes by: which of the
+ * two the worker hears of first must not matter. One that has said nothing goes all the same. */
+static void a_late_worker_blames_no_client(void **state)
+{
+    (void)state;
+    enum { CLIENTS = 20 };
+    cport_os_handle fds[CLIENTS];
+    serve("--preface-timeout", "6s");
+    cport_os_handle silent = connect_to(0), other = connect_to(0x10);
+    for (int i = 0; i < CLIENTS; i++)
+        fds[i] = connect_to(0);
+    worker_has_looked();
+
+    pthread_mutex_lock(&lock);
+    e2e_message_send(other, MESSAGE_PING, 0, 0, 1, "", 0);
+    for (int i = 0; i < CLIENTS; i++) {
+        e2e_send(fds[i], "\x10", 1);
+        e2e_message_send(fds[i], MESSAGE_PING, 0, 0, 2, "", 0);
+    }
+    now_ns += 7 * SECOND;
+    ring_all_due();
+    pthread_mutex_unlock(&lock);
+
+    e2e_message_expect(other, MESSAGE_PONG, 0, 0, 1, "", 0);
+    for (int i = 0; i < CLIENTS; i++) {
+        e2e_message_expect(fds[i], MESSAGE_PONG, 0, 0, 2, "", 0);
+        net_close(fds[i]);
+    }
+    expect_silence(silent);
+    clock_advance(SECOND);
+    e2e_expect_end(silent);
+    net_close(silent);
+    net_close(other);
+    assert_int_equal(inside_stop(&inside), 0);
+}
+
 /* A byte now and then keeps a frame no longer alive than its time. */
 static void frames_have_exactly_their_time(void **state)
 {
@@ -300,6 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(idle_clients_have_exactly_their_time),
         cmocka_unit_test(silent_clients_have_exactly_their_time),
+        cmocka_unit_test(a_late_worker_blames_no_client),
         cmocka_unit_test(frames_have_exactly_their_time),
         cmocka_unit_test(a_drain_lasts_until_its_deadline),
     };
