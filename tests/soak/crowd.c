@@ -171,8 +171,11 @@ void crowd_fault(struct guest *guest, const char *format, ...)
         va_start(list, format);
         vsnprintf(what, sizeof(what), format, list);
         va_end(list);
-        printf("soak: FAULT: %s %u, asked %u, answered %u: %s\n", guest->kind->name, guest->serial,
-            guest->asked, guest->answered, what);
+        struct sockaddr_in own = {0};
+        socklen_t own_len = sizeof(own);
+        getsockname(guest->fd, (struct sockaddr *)&own, &own_len);
+        printf("soak: FAULT: %s %u from port %u, asked %u, answered %u: %s\n", guest->kind->name,
+            guest->serial, ntohs(own.sin_port), guest->asked, guest->answered, what);
         fflush(stdout);
     }
     guest_gone(guest, true);

@@ -229,7 +229,7 @@ static void load(struct soak *soak)
         if (due(&marks.sample_ns, crowd->now_ns, SAMPLE_NS) &&
             sample_take(child_id(soak->child), &now) && soak->samples < soak->options.seconds)
             soak->rss_kib[soak->samples++] = now.rss_kib;
-        if (due(&marks.rotate_ns, crowd->now_ns, ROTATE_NS) &&
+        if (crowd->faults == 0 && due(&marks.rotate_ns, crowd->now_ns, ROTATE_NS) &&
             rename(soak->log, soak->old_log) == 0)
             (void)child_reopen(soak->child);
         if (due(&marks.progress_ns, crowd->now_ns, PROGRESS_SECONDS * SECOND_NS))

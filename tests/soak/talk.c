@@ -9,6 +9,7 @@
 
 #define FRAME_MAX       (1u << 20)
 #define PUSHES_PER_ECHO 50u
+#define BUSY_WITNESSES  8u /* of its subscribers who read; the others do not */
 #define PUSH_HEAD_BYTES 8u /* who published it, and that one's how manieth */
 
 /* ---- Words ---- */
@@ -207,7 +208,7 @@ size_t topic_name(unsigned topic, char name[8])
 static void subscriber_greet(struct guest *guest)
 {
     char name[8];
-    guest->topic = guest->index % 40 == 0 ? TOPIC_BUSY : 1 + guest->index % (TOPICS - 1);
+    guest->topic = guest->index < BUSY_WITNESSES ? TOPIC_BUSY : 1 + guest->index % (TOPICS - 1);
     size_t len = topic_name(guest->topic, name);
     guest->asked = 1;
     talk_message(guest, MESSAGE_REQUEST, 0, VERB_SUBSCRIBE, 0, name, len);
