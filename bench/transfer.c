@@ -1,6 +1,7 @@
 /*
  * The benchmark of files through servers: each connection downloads one file, or uploads one of its own, all at once. A round is a
- * new server, a transfer to warm up, which for an upload is a short one, and the one that is measured.
+ * new server, a transfer to warm up, and the one that is measured. What has been uploaded to warm up is removed before that: so the
+ * system has the memory at hand that it will keep the files in, whoever used it last.
  */
 #include "client.h"
 #include "commands.h"
@@ -20,7 +21,6 @@
 
 #define MIB          ((uint64_t)1 << 20)
 #define PIECE_BYTES  ((size_t)256 * 1024)
-#define WARMUP_BYTES (4 * MIB) /* of an upload */
 /* A place's byte repeats after so many: no divisor of any buffer's size, so that displaced bytes show. */
 #define PERIOD       65521u
 #define FOLDER_BYTES 256
@@ -51,6 +51,7 @@ struct transfer {
     struct carrier *carriers;
     unsigned busy;
     bool is_upload;
+    const char *files; /* the folder that is served */
 };
 
 static int complain(const char *what)
@@ -166,6 +167,69 @@ static int received(
     return 0;
 }
 
+/* ---- Files ---- */
+
+static int fail_path(const char *path)
+{
+    fprintf(stderr, "%s: %s\n", path, strerror(errno));
+    return -1;
+}
+
+static int file_make(const unsigned char *pattern, const char *path, uint64_t bytes)
+{
+    FILE *out = fopen(path, "wbe");
+    bool failed = out == NULL;
+    for (uint64_t at = 0; !failed && at < bytes;) {
+        size_t n = bytes - at < PIECE_BYTES ? (size_t)(bytes - at) : PIECE_BYTES;
+        failed = fwrite(pattern + at % PERIOD, n, 1, out) != 1;
+        at += n;
+    }
+    if (out != NULL && fclose(out) != 0)
+        failed = true;
+    return failed ? fail_path(path) : 0;
+}
+
+static int file_check(const unsigned char *pattern, const char *path, uint64_t bytes)
+{
+    unsigned char *block = malloc(PIECE_BYTES);
+    FILE *in = block != NULL ? fopen(path, "rbe") : NULL;
+    bool differs = in == NULL;
+    for (uint64_t at = 0; !differs && at < bytes;) {
+        size_t n = bytes - at < PIECE_BYTES ? (size_t)(bytes - at) : PIECE_BYTES;
+        differs = fread(block, n, 1, in) != 1 || memcmp(block, pattern + at % PERIOD, n) != 0;
+        at += n;
+    }
+    if (!differs)
+        differs = fgetc(in) != EOF;
+    if (in != NULL)
+        fclose(in);
+    free(block);
+    if (differs)
+        fprintf(stderr, "%s is not what was uploaded\n", path);
+    return differs ? -1 : 0;
+}
+
+/* The files of all connections from that number on. */
+static void uploads_remove(const struct transfer *t, unsigned first)
+{
+    char path[PATH_BYTES];
+    for (unsigned i = 0; t->is_upload && i < t->talk.connections; i++) {
+        snprintf(path, sizeof path, "%s/up-%u", t->files, first + i);
+        (void)unlink(path);
+    }
+}
+
+static int uploads_check(const struct transfer *t, uint64_t bytes)
+{
+    char path[PATH_BYTES];
+    int status = 0;
+    for (unsigned i = 0; t->is_upload && status == 0 && i < t->talk.connections; i++) {
+        snprintf(path, sizeof path, "%s/up-%u", t->files, i);
+        status = file_check(t->pattern, path, bytes);
+    }
+    return status;
+}
+
 /* ---- A round ---- */
 
 /* All connections begin, and when this returns, all have come to their end. */
@@ -237,9 +301,10 @@ static int measure_window(struct transfer *t, void *client, const struct server 
     uint64_t bytes, struct report_row *row)
 {
     struct window w = {.options = t->options, .server = server};
-    uint64_t warmup = t->is_upload && bytes > WARMUP_BYTES ? WARMUP_BYTES : bytes;
-    if (join_all(t, client) != 0 || carry_all(t, client, t->talk.connections, warmup) != 0 ||
-        window_mark(&w, true) != 0)
+    if (join_all(t, client) != 0 || carry_all(t, client, t->talk.connections, bytes) != 0)
+        return -1;
+    uploads_remove(t, t->talk.connections);
+    if (window_mark(&w, true) != 0)
         return -1;
     int64_t client_ns = sys_self_cpu_ns(), begin_ns = sys_now_ns();
     if (carry_all(t, client, 0, bytes) != 0)
@@ -250,61 +315,6 @@ static int measure_window(struct transfer *t, void *client, const struct server 
         return -1;
     store_round(&w, bytes * t->talk.connections, elapsed_ns, client_ns, row);
     return 0;
-}
-
-/* ---- Files ---- */
-
-static int fail_path(const char *path)
-{
-    fprintf(stderr, "%s: %s\n", path, strerror(errno));
-    return -1;
-}
-
-static int file_make(const unsigned char *pattern, const char *path, uint64_t bytes)
-{
-    FILE *out = fopen(path, "wbe");
-    bool failed = out == NULL;
-    for (uint64_t at = 0; !failed && at < bytes;) {
-        size_t n = bytes - at < PIECE_BYTES ? (size_t)(bytes - at) : PIECE_BYTES;
-        failed = fwrite(pattern + at % PERIOD, n, 1, out) != 1;
-        at += n;
-    }
-    if (out != NULL && fclose(out) != 0)
-        failed = true;
-    return failed ? fail_path(path) : 0;
-}
-
-static int file_check(const unsigned char *pattern, const char *path, uint64_t bytes)
-{
-    unsigned char *block = malloc(PIECE_BYTES);
-    FILE *in = block != NULL ? fopen(path, "rbe") : NULL;
-    bool differs = in == NULL;
-    for (uint64_t at = 0; !differs && at < bytes;) {
-        size_t n = bytes - at < PIECE_BYTES ? (size_t)(bytes - at) : PIECE_BYTES;
-        differs = fread(block, n, 1, in) != 1 || memcmp(block, pattern + at % PERIOD, n) != 0;
-        at += n;
-    }
-    if (!differs)
-        differs = fgetc(in) != EOF;
-    if (in != NULL)
-        fclose(in);
-    free(block);
-    if (differs)
-        fprintf(stderr, "%s is not what was uploaded\n", path);
-    return differs ? -1 : 0;
-}
-
-/* Looks at what has been uploaded, if that is asked for, and removes it. */
-static int uploads_end(const struct transfer *t, const char *files, uint64_t bytes, int status)
-{
-    char path[PATH_BYTES];
-    for (unsigned i = 0; t->is_upload && i < 2 * t->talk.connections; i++) {
-        snprintf(path, sizeof path, "%s/up-%u", files, i);
-        if (status == 0 && t->options->verify && i < t->talk.connections)
-            status = file_check(t->pattern, path, bytes);
-        (void)unlink(path);
-    }
-    return status;
 }
 
 /* ---- Workloads ---- */
@@ -352,10 +362,14 @@ static int measure(void *context, const struct peer *peer, struct report_row *ro
         .options = load->options,
         .courier = courier_of(peer, load->is_upload),
         .pattern = load->pattern,
-        .is_upload = load->is_upload};
+        .is_upload = load->is_upload,
+        .files = load->files};
     t.carriers = calloc(load->connections, sizeof *t.carriers);
     int status = t.carriers != NULL ? measure_server(&t, load, peer, row) : complain("no memory");
-    status = uploads_end(&t, load->files, load->bytes, status);
+    if (status == 0 && t.options->verify)
+        status = uploads_check(&t, load->bytes);
+    uploads_remove(&t, 0);
+    uploads_remove(&t, load->connections);
     free(t.carriers);
     if (status != 0)
         fprintf(stderr, "%s failed\n", peer->name);
