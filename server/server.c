@@ -214,14 +214,14 @@ static bool workers_count(struct server *server)
 
 /* Of the workers from first on. */
 static bool pool_open(
-    cport_workers_options *options, struct worker *first, unsigned count, cport_workers **ret_pool)
+    cport_workers_options options, struct worker *first, unsigned count, cport_workers **ret_pool)
 {
     cport_port_options port = {
         .size = sizeof(port), .backend = (uint32_t)first->server->config->backend, .log = log_port};
-    options->ports = count;
-    options->port = &port;
-    options->ctx = first;
-    int error = cport_workers_open(options, ret_pool);
+    options.ports = count;
+    options.port = &port;
+    options.ctx = first;
+    int error = cport_workers_open(&options, ret_pool);
     if (error == 0)
         return true;
     const char *what = "open a port for each worker";
@@ -236,8 +236,8 @@ static bool workers_start(struct server *server)
     cport_workers_options options = clients_options(server->config);
     cport_workers_options admin = pool_options("admin", CPORT_UNIT_ALL, 1);
     admin.flags = CPORT_WORKERS_UNBOUND;
-    if (!pool_open(&options, server->workers, server->worker_count, &server->pool) ||
-        (server->admin && !pool_open(&admin, server->admin, 1, &server->admin_pool)))
+    if (!pool_open(options, server->workers, server->worker_count, &server->pool) ||
+        (server->admin && !pool_open(admin, server->admin, 1, &server->admin_pool)))
         return false;
     return true;
 }

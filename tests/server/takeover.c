@@ -82,7 +82,7 @@ static cport_os_handle connect_from_elsewhere(uint16_t tcp_port)
 static bool ask(uint16_t tcp_port, struct crowd *crowd)
 {
     static const uint8_t preface = 0x10, ping[] = {8, 0, 0, 0, MESSAGE_PING, 0, 0, 0, 9, 0, 0, 0};
-    uint8_t pong[sizeof(ping)];
+    uint8_t pong[sizeof(ping)] = {0};
     size_t have = 0;
     cport_os_handle fd = connect_from_elsewhere(tcp_port);
     if (fd == CPORT_OS_HANDLE_INVALID) {
