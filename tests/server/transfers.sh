@@ -4,8 +4,8 @@
 backend=$1 server=$2 client=$3
 read -r -a runner <<<"${EMULATOR-}"
 linux=true
-# How a client learns that the server was killed. Wine 8 at times misses the end of such a connection: its own server then still has it in
-# CLOSE_WAIT when the client has gone. The time-out ends it there.
+# How a client learns that the server was killed. Under Wine 8 it at times does not: Wine's own server then still has the connection in
+# CLOSE_WAIT when the client has gone. That it is Wine's doing alone has not been shown. The time-out ends it there.
 death=(--timeout 60) dead='the server closed the connection'
 if ((${#runner[@]} > 0)); then
     linux=false
