@@ -12,6 +12,8 @@ fail()
 
 # It ends when its input does: with this script.
 coproc server { "$server"; }
+# shellcheck disable=SC2154 # coproc sets it, and unsets it when the server has ended
+server_pid=$server_PID
 IFS= read -r -t 60 -u "${server[0]}" port
 url=http://127.0.0.1:$port
 
@@ -32,7 +34,6 @@ got=$("$program" "${many[@]}" | grep -c '^200 ')
 # Nobody listens there any more: refused, and told.
 to_server=${server[1]}
 exec {to_server}>&-
-# shellcheck disable=SC2154 # coproc sets it
-wait "$server_PID"
+wait "$server_pid"
 ! got=$("$program" "$url/bytes/1") || fail "the server is gone, and yet: $got"
 [[ $got == failed:* ]] || fail "unexpected: $got"
