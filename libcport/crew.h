@@ -20,6 +20,7 @@
 #include "lock.h"
 
 struct cport_port;
+struct op;
 
 /* What the monitor saw of a thread. */
 struct look {
@@ -61,6 +62,7 @@ struct crew {
     uint32_t waking;         /* threads taken from the stack that have yet to look */
     struct member *newest;   /* parked threads, newest first */
     struct member *leader;   /* the thread that polls the engine, if any */
+    bool called;             /* it has been woken, and not come back yet */
     struct member *holder;   /* a thread with harvested events that waits for a slot */
     struct member *members;  /* threads whose last wait was here */
     uint64_t dispatches;     /* the number of the last */
@@ -100,6 +102,7 @@ static inline void crew_add_active(struct crew *crew, int by)
 int port_wait_shared(struct cport_port *port, cport_event *ev, unsigned max, int64_t timeout_ns);
 void crew_init(struct crew *crew, uint32_t concurrency, bool watch); /* of zeroed memory */
 void crew_more_work(struct cport_port *port);
+void crew_post(struct cport_port *port, struct op *op); /* without the lock */
 void crew_kick(struct cport_port *port);
 void crew_wake(struct cport_port *port);
 void crew_offer_slot(struct cport_port *port);

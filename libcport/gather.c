@@ -80,6 +80,7 @@ bool gather_publish(struct gather *g)
     if (ready_empty(&g->found))
         return false;
     port_lock(port);
+    port_take_left(port); /* they were earlier */
     ready_append(&port->ready, &g->found);
     /* relaxed: whoever has dequeued one of the events, or looks for them afterwards, has had the lock. */
     atomic_store_explicit(&g->published, g->turn++, memory_order_relaxed);

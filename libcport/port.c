@@ -312,6 +312,28 @@ static void wake_owner(struct cport_port *port)
     postbox_woken(&port->posts);
 }
 
+void port_take_packets(struct cport_port *port)
+{
+    struct ready found = {.pushed = 0};
+    bool rung = false;
+    for (struct post_node *node = postbox_take_newest(&port->posts), *next; node; node = next) {
+        next = node->next;
+        if (node == &port->offload.bell) {
+            rung = true;
+            continue;
+        }
+        struct op *op = CPORT_CONTAINER_OF(node, struct op, link);
+        if (!found.tail)
+            found.tail = op;
+        op->next = atomic_load_explicit(&found.head, memory_order_relaxed);
+        atomic_store_explicit(&found.head, op, memory_order_relaxed);
+        found.pushed++;
+    }
+    ready_append(&port->ready, &found);
+    if (rung)
+        offload_answer(port);
+}
+
 void port_leave(struct cport_port *port, struct post_node *node)
 {
     if (postbox_push(&port->posts, node))
@@ -331,8 +353,10 @@ int cport_post(cport_port *port, cport_op *public_op, uintptr_t key, int64_t res
     op->result = result;
     op->key = key;
     op_set_state(op, OP_READY);
-    if (port->shared || port->backend->ready)
+    if (port->backend->ready)
         port_ready(port, op);
+    else if (port->shared)
+        crew_post(port, op);
     else if (os_thread_self() == port->owner)
         ready_push(&port->ready, op);
     else
@@ -383,6 +407,8 @@ void port_ready_locked(struct cport_port *port, struct op *op)
         port->backend->ready(port, op);
         return;
     }
+    if (port->shared)
+        port_take_left(port); /* they were earlier */
     ready_push(&port->ready, op);
     if (port->shared)
         crew_more_work(port);
@@ -406,11 +432,20 @@ bool port_has_ready(struct cport_port *port, const struct cport_handle *h)
     return found;
 }
 
-void port_take_ready(struct cport_port *port, struct harvest *out)
+void port_take_events(struct cport_port *port, struct harvest *out)
 {
     struct op *op;
-    while (!harvest_full(out) && (op = ready_pop(&port->ready)) != NULL)
-        port_deliver(port, op, out);
+    uint64_t posts = 0;
+    while (!harvest_full(out) && (op = ready_pop(&port->ready)) != NULL) {
+        if (op->kind == OP_POST) {
+            post_deliver(op, out);
+            posts++;
+        } else {
+            port_deliver(port, op, out);
+        }
+    }
+    if (posts)
+        port_count_locked(&port->stats.posts, posts);
 }
 
 void port_kick_locked(struct cport_port *port)

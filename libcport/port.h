@@ -2,8 +2,8 @@
  * port.h: a port: the ready list, the clock and wheel, the waiting threads, and the engine under it.
  *
  * Ownership. One allocation; the engine's own state hangs off `engine`.
- * Threading. SINGLE ports: the owner thread, but for `posts`, `asleep` and `wake_asked`. Shared ports: all under `lock` unless
- * said otherwise.
+ * Threading. SINGLE ports: the owner thread, but for `posts` and `wake_asked`. Shared ports: all under `lock` unless said otherwise;
+ * pushes into `posts` need none.
  */
 #ifndef CPORT_PORT_H
 #define CPORT_PORT_H
@@ -137,7 +137,7 @@ struct cport_port {
     char reason[232];
     cport_port_stats stats;
 
-    /* Written by other threads of a SINGLE port: a cache line of its own. */
+    /* Written by other threads: a cache line of its own. */
     _Alignas(64) struct postbox posts;
     _Atomic int wake_asked; /* shared ports use it too */
 };
@@ -171,15 +171,21 @@ static inline void handle_unlock(struct cport_handle *h)
         lock_release(&h->lock);
 }
 
-/* Counters are read from any thread; only shared ports have several writers. */
-static inline void port_count_n(const struct cport_port *port, uint64_t *counter, uint64_t n)
+/* A counter that is written by the owner, or under the port's lock, alone. Any thread may read it. */
+static inline void port_count_locked(uint64_t *counter, uint64_t n)
 {
     _Atomic uint64_t *c = (_Atomic uint64_t *)counter;
+    atomic_store_explicit(
+        c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+/* One that is written without the lock: only shared ports have several writers. */
+static inline void port_count_n(const struct cport_port *port, uint64_t *counter, uint64_t n)
+{
     if (port->shared)
-        atomic_fetch_add_explicit(c, n, memory_order_relaxed);
+        atomic_fetch_add_explicit((_Atomic uint64_t *)counter, n, memory_order_relaxed);
     else
-        atomic_store_explicit(
-            c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
+        port_count_locked(counter, n);
 }
 
 static inline void port_count(const struct cport_port *port, uint64_t *counter)
@@ -193,24 +199,31 @@ void port_ready(struct cport_port *port, struct op *op);
 void port_ready_locked(struct cport_port *port, struct op *op);
 /* From any thread: leaves a packet for the owner of a SINGLE port, who is woken if need be. */
 void port_leave(struct cport_port *port, struct post_node *node);
-/* Owner: what others have left goes into the ready list. */
+/* What others have left goes into the ready list. By the owner, or with the port's lock held. */
+void port_take_packets(struct cport_port *port);
 static inline void port_take_left(struct cport_port *port)
 {
-    for (struct post_node *node = postbox_take(&port->posts), *next; node; node = next) {
-        next = node->next;
-        if (node == &port->offload.bell)
-            offload_answer(port);
-        else
-            ready_push(&port->ready, CPORT_CONTAINER_OF(node, struct op, link));
-    }
+    if (postbox_has_packets(&port->posts))
+        port_take_packets(port);
 }
 /* Whether an event of h waits in the ready list. */
 bool port_has_ready(struct cport_port *port, const struct cport_handle *h);
 /* Moves events from the ready list into out; the port's lock is held. */
-void port_take_ready(struct cport_port *port, struct harvest *out);
+void port_take_events(struct cport_port *port, struct harvest *out);
+static inline void port_take_ready(struct cport_port *port, struct harvest *out)
+{
+    if (!ready_empty(&port->ready))
+        port_take_events(port, out);
+}
 /* The event of an op that was ready goes into out: the op is free again, or a periodic timer is armed anew. The port's lock is
  * held. */
 void port_deliver(struct cport_port *port, struct op *op, struct harvest *out);
+/* The same of a post, which the caller counts. */
+static inline void post_deliver(struct op *op, struct harvest *out)
+{
+    op_set_state(op, OP_FREE);
+    harvest_put(out, op, op->key, op->result, 0, 0);
+}
 /* Nobody will have the event of an op that was ready. */
 void op_drop(struct op *op);
 /* The waiting thread shall look again: there is an earlier timer, or engine work that needs no event. The port's lock is

@@ -1,8 +1,8 @@
 /*
- * postbox.h: where other threads leave packets for the owner of a SINGLE port.
+ * postbox.h: where other threads leave packets for the owner of a SINGLE port, or for the threads of a shared one.
  *
  * Ownership. A node is the box's from a push to the take that returns it.
- * Threading. Push and knock from any thread; the rest from the one consumer.
+ * Threading. Push and knock from any thread; the rest from the one consumer, or under the lock that makes several one.
  *
  * The head holds the packets, newest first, and also whether the consumer sleeps: an empty box's head is NULL while it is
  * awake and ASLEEP while it waits in the kernel. So one compare-and-swap both leaves a packet and learns whether a wake
@@ -37,13 +37,27 @@ static inline bool postbox_push(struct postbox *box, struct post_node *node)
         node->next = asleep ? NULL : (struct post_node *)head;
         if (asleep)
             atomic_fetch_add_explicit(&box->wakers, 1, memory_order_relaxed);
-        /* release: pairs with the acquire in postbox_take, and publishes the node and `wakers`. */
+        /* release: pairs with the acquire in postbox_take_newest, and publishes the node and `wakers`. */
         if (atomic_compare_exchange_weak_explicit(
                 &box->head, &head, (uintptr_t)node, memory_order_release, memory_order_relaxed))
             return asleep;
         if (asleep)
             atomic_fetch_sub_explicit(&box->wakers, 1, memory_order_relaxed);
     }
+}
+
+/* Leaves a packet unless the consumer sleeps: false then. */
+static inline bool postbox_try_push(struct postbox *box, struct post_node *node)
+{
+    uintptr_t head = atomic_load_explicit(&box->head, memory_order_relaxed);
+    do {
+        if (head == POSTBOX_ASLEEP)
+            return false;
+        node->next = (struct post_node *)head;
+        /* release: pairs with the acquire in postbox_take_newest. */
+    } while (!atomic_compare_exchange_weak_explicit(
+        &box->head, &head, (uintptr_t)node, memory_order_release, memory_order_relaxed));
+    return true;
 }
 
 /* Without a packet: true if the consumer sleeps, as above. The caller has set its own flag, sequentially consistent, before;
@@ -55,6 +69,12 @@ static inline bool postbox_knock(struct postbox *box)
         return true;
     atomic_fetch_sub_explicit(&box->wakers, 1, memory_order_release);
     return false;
+}
+
+/* This thread will call postbox_woken. Under a lock that the consumer takes before it looks at postbox_quiet. */
+static inline void postbox_will_wake(struct postbox *box)
+{
+    atomic_fetch_add_explicit(&box->wakers, 1, memory_order_relaxed);
 }
 
 static inline void postbox_woken(struct postbox *box)
@@ -79,14 +99,32 @@ static inline void postbox_awake(struct postbox *box)
         &box->head, &asleep, 0, memory_order_relaxed, memory_order_relaxed);
 }
 
-/* Consumer, awake: takes all packets, oldest first. */
+static inline bool postbox_sleeps(const struct postbox *box)
+{
+    return atomic_load_explicit(&((struct postbox *)(uintptr_t)box)->head, memory_order_relaxed) ==
+           POSTBOX_ASLEEP;
+}
+
+/* A hint: there may be some by now. */
+static inline bool postbox_has_packets(const struct postbox *box)
+{
+    return atomic_load_explicit(&((struct postbox *)(uintptr_t)box)->head, memory_order_relaxed) >
+           POSTBOX_ASLEEP;
+}
+
+/* Consumer: takes all packets, the newest first. */
+static inline struct post_node *postbox_take_newest(struct postbox *box)
+{
+    if (!postbox_has_packets(box))
+        return NULL;
+    /* acquire: pairs with the releases in the pushes. */
+    return (struct post_node *)atomic_exchange_explicit(&box->head, 0, memory_order_acquire);
+}
+
+/* The same, oldest first. */
 static inline struct post_node *postbox_take(struct postbox *box)
 {
-    if (atomic_load_explicit(&box->head, memory_order_relaxed) == 0)
-        return NULL;
-    /* acquire: pairs with the release in postbox_push. */
-    uintptr_t head = atomic_exchange_explicit(&box->head, 0, memory_order_acquire);
-    struct post_node *node = (struct post_node *)head;
+    struct post_node *node = postbox_take_newest(box);
     struct post_node *oldest = NULL;
     while (node) {
         struct post_node *next = node->next;

@@ -189,13 +189,14 @@ void port_deliver(struct cport_port *port, struct op *op, struct harvest *out)
         parcel_deliver(op, out);
         return;
     }
-    op_set_state(op, OP_FREE);
-    if (op->kind == OP_TIMER) {
-        harvest_put(out, op, 0, op->result, 0, 0);
-    } else if (op->kind == OP_POST) {
-        port_count(port, &port->stats.posts); /* here, since posts come from any thread */
-        harvest_put(out, op, op->key, op->result, 0, 0);
-    } else {
-        harvest_put(out, op, op->key, op->result, op->event_flags, op->aux);
+    if (op->kind == OP_POST) {
+        port_count_locked(&port->stats.posts, 1); /* here, since posts come from any thread */
+        post_deliver(op, out);
+        return;
     }
+    op_set_state(op, OP_FREE);
+    if (op->kind == OP_TIMER)
+        harvest_put(out, op, 0, op->result, 0, 0);
+    else
+        harvest_put(out, op, op->key, op->result, op->event_flags, op->aux);
 }

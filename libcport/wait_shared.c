@@ -10,7 +10,9 @@
  * queues an event looks at `leader` under the same lock: one of the two sees the other. (2) While fewer than `concurrency`
  * threads are active and any is parked, there is a leader or a holder; or an active thread is about to come back and lead, by
  * what handlers have taken so far, and the monitor steps in if it does not. (3) A leader that comes back with events when the
- * slots are taken becomes the holder: the next free slot is its own, before anything in the ready list.
+ * slots are taken becomes the holder: the next free slot is its own, before anything in the ready list. (4) While a slot is free and
+ * there is a thread to be woken for it, the box of posts sleeps, and so posts come by the lock, to wake that thread. Otherwise the box may be
+ * awake, and they need no lock: whoever comes back to the port next looks into it.
  */
 #include "port.h"
 
@@ -87,6 +89,13 @@ static void activate(struct cport_port *port, struct member *m)
         monitor_stir(port);
 }
 
+/* Posts come by the lock from here on; those in the box are ready. */
+static void shut_box(struct cport_port *port)
+{
+    while (!postbox_sleeps(&port->posts) && !postbox_sleep(&port->posts))
+        port_take_left(port);
+}
+
 /* A slot may be free: the holder takes it; otherwise somebody must have the lead, or the events that are ready: the leader
  * when nobody is parked, since it sleeps in the engine and saw no slot when they were queued. */
 void crew_offer_slot(struct cport_port *port)
@@ -94,6 +103,8 @@ void crew_offer_slot(struct cport_port *port)
     struct crew *crew = &port->crew;
     if (crew_active(crew) >= crew->concurrency)
         return;
+    if (crew->newest || crew->leader)
+        shut_box(port);
     struct member *m = crew->holder;
     if (m) {
         crew->holder = NULL;
@@ -116,24 +127,72 @@ static bool back_soon(const struct cport_port *port, unsigned events)
     return crew->watch.on && crew_active(crew) && count * crew->event_ns <= WORTH_A_THREAD_NS;
 }
 
-void crew_more_work(struct cport_port *port)
+/* Whom to wake for what has become ready: a parked thread, or else perhaps the leader. Whoever comes back by himself first
+ * takes it; the leader looks when it has polled. */
+static struct member *choose(struct cport_port *port, bool *ret_leader)
 {
     struct crew *crew = &port->crew;
+    *ret_leader = false;
     if (crew_active(crew) >= crew->concurrency || crew->leader == &self || back_soon(port, 0))
-        return; /* whoever comes back first takes it; the leader looks when it has polled */
+        return NULL;
     struct member *m = pop_newest(crew);
+    if (!m && crew->leader && !crew->called)
+        *ret_leader = crew->called = true;
+    return m;
+}
+
+static void call_leader(struct cport_port *port)
+{
+    port_count(port, &port->stats.wakeups);
+    port->backend->wake(port);
+}
+
+void crew_more_work(struct cport_port *port)
+{
+    bool leader;
+    struct member *m = choose(port, &leader);
     if (m)
         wake_member(m);
-    else
-        crew_kick(port);
+    else if (leader)
+        call_leader(port);
+}
+
+static bool somebody_to_wake(const struct crew *crew)
+{
+    return crew_active(crew) < crew->concurrency &&
+           (crew->newest || (crew->leader && !crew->called));
+}
+
+/* Wakes when it has let go of the lock: who has been woken wants it, and on one processor would find it taken. */
+void crew_post(struct cport_port *port, struct op *op)
+{
+    bool leader;
+    if (postbox_try_push(&port->posts, &op->link))
+        return;
+    port_lock(port);
+    port_take_left(port);
+    ready_push(&port->ready, op);
+    struct member *m = choose(port, &leader);
+    if (m)
+        atomic_fetch_add_explicit(&m->word, 1, memory_order_release);
+    if (leader)
+        postbox_will_wake(&port->posts);
+    if (!somebody_to_wake(&port->crew))
+        postbox_awake(&port->posts);
+    port_unlock(port);
+    /* From here on the thread that is woken may be gone: the system does not mind. */
+    if (m)
+        os_futex_wake(&m->word);
+    if (leader) {
+        call_leader(port);
+        postbox_woken(&port->posts);
+    }
 }
 
 void crew_kick(struct cport_port *port)
 {
-    if (port->crew.leader && port->crew.leader != &self) {
-        port_count(port, &port->stats.wakeups);
-        port->backend->wake(port);
-    }
+    if (port->crew.leader && port->crew.leader != &self)
+        call_leader(port);
 }
 
 void crew_wake(struct cport_port *port)
@@ -267,6 +326,8 @@ static int lead(struct cport_port *port, struct member *me, struct harvest *out,
     struct crew *crew = &port->crew;
     int64_t now = port->backend->now_ns();
     crew->leader = me;
+    crew->called = false;
+    shut_box(port);
     struct op *accepts = port_expire(port, now);
     int64_t wait_ns = ready_empty(&port->ready) ? port_until_timer(port, now, left_ns) : 0;
     port_unlock(port);
@@ -325,6 +386,7 @@ static int wait_locked(
         if (crew->closing)
             return CPORT_EABANDONED;
         if (crew_active(crew) < crew->concurrency && !crew->holder) {
+            port_take_left(port);
             port_take_ready(port, out);
             if (out->n)
                 break;
@@ -344,6 +406,8 @@ static int wait_locked(
             if (out->n)
                 break;
         } else {
+            if (crew_active(crew) < crew->concurrency)
+                shut_box(port); /* before there is one more to be woken */
             crew_offer_slot(port);
             park(port, me, left);
         }
