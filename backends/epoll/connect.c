@@ -115,5 +115,9 @@ int epoll_try_poll(struct op *op)
         got |= CPORT_POLL_ERR;
     if (p.revents & POLLHUP)
         got |= CPORT_POLL_HUP;
-    return got ? done(op, got) : START_PENDING;
+    if (got)
+        return done(op, got);
+    if (mask & CPORT_POLL_OUT)
+        epoll_watch_out(op->handle);
+    return START_PENDING;
 }

@@ -21,6 +21,7 @@
 #define LISTED          0x08u /* in engine->listed */
 #define NONBLOCKING     0x10u /* O_NONBLOCK has been set, for accept and connect */
 #define WAITS           0x20u /* this file cannot be read without waiting for its disk */
+#define WATCHES_OUT     0x40u /* a datagram socket: its edges of room to send are told */
 
 #define EVENTS_PER_POLL 128
 #define EDGES_LEAST     16
@@ -74,6 +75,9 @@ void epoll_list(struct cport_handle *h);
 int epoll_start_read(struct op *op);
 int epoll_start_file(struct op *op);
 
+/* The next edge of room to send shall be told, if there is room by now at once. */
+void epoll_watch_out(struct cport_handle *h);
+
 /* For the calls that heed the descriptor's mode, unlike send and recv, which take MSG_DONTWAIT. 0, or an errno. */
 int epoll_set_nonblocking(struct cport_handle *h);
 
@@ -109,6 +113,8 @@ static inline int wait_readable(struct op *op)
 static inline int wait_writable(struct op *op)
 {
     clear_bits(op->handle, WR_READY);
+    if (op->handle->traits & HANDLE_DATAGRAM)
+        epoll_watch_out(op->handle);
     return START_PENDING;
 }
 
