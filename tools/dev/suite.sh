@@ -186,7 +186,7 @@ stage_wine()
     wine_environment
     wine_start
     export CPORT_WINE_STARTED=$wine_loader
-    labels_test mingw unit cts example server bench bench-smoke
+    at_once=$jobs labels_test mingw unit cts example server bench bench-smoke # the others wait for the one server
 }
 
 stage_check()
