@@ -167,10 +167,8 @@ void wheel_remove(struct wheel *wheel, struct wheel_node *node)
 void wheel_move(struct wheel *wheel, struct wheel_node *node, uint64_t deadline_ns)
 {
     assert(wheel_armed(node));
-    uint64_t before_ns = node->deadline_ns;
     node->deadline_ns = deadline_ns;
-    if (deadline_ns >= before_ns)
-        return;
+    /* No short cut for a later deadline: the processor would guess it before the node is there, and often wrong. */
     struct place at = place_of(wheel, deadline_ns);
     if (place_slot(at) + 1 >= node->slot) {
         struct wheel_node *head = &wheel->slots[node->slot - 1];
