@@ -162,6 +162,7 @@ int main(int argc, char **argv)
     const char *engine, *remark;
     char kind[16] = "turns";
     count = 1;
+    /* NOLINTNEXTLINE(cert-err34-c): from the benchmark itself, whose numbers are in range */
     if (argc > 2 && sscanf(argv[2], "%15[a-z],%lu,%d,%d", kind, &count, &cores[0], &cores[1]) != 4)
         peer_die("arguments", 0);
     is_stream = strcmp(kind, "stream") == 0;

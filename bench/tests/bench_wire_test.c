@@ -41,7 +41,7 @@ struct recording {
 
 #define RECORDED(parse, data, told)                                                                \
     {                                                                                              \
-        parse, data, sizeof data - 1, told                                                         \
+        parse, data, sizeof(data) - 1, told                                                        \
     }
 
 /* A session of each, as the servers speak: what goes before the bodies, bodies that look like heads, and what comes after. */
