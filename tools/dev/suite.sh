@@ -176,8 +176,22 @@ stage_fuzz()
     fuzz_all 60
 }
 
+# Of thousands of programs Wine 8 fails to bring up one: it is over within some milliseconds and has said nothing, while each case of the
+# suite begins with its name. If nothing else is wrong, such cases are started a second time, and count by that.
+wine_unborn_again()
+{
+    local results=build/results/$stage/cts.xml failed unborn
+    failed=$(grep -c '<testcase .*status="fail"' "$results")
+    unborn=$(awk -v RS='</testcase>' '/status="fail"/ && /<system-out><\/system-out>/' ORS='\n;\n' "$results" | grep -c '^;$')
+    echo "$failed failed, of which $unborn said nothing"
+    ((failed > 0 && failed == unborn)) || return 1
+    ctest --test-dir build/mingw --rerun-failed --output-on-failure --timeout 300 || return 1
+    sed -i -e 's/status="fail"/status="run"/' -e '/<failure /d' -e '/<testsuite /,/>/s/failures="[0-9]*"/failures="0"/' "$results"
+}
+
 stage_wine()
 {
+    local status=0
     tools/mingw/setup
     preset_build mingw
     preset_build release cport-server cport-cli # the other side of a test across systems
@@ -186,7 +200,11 @@ stage_wine()
     wine_environment
     wine_start
     export CPORT_WINE_STARTED=$wine_loader
-    at_once=$jobs labels_test mingw unit cts example server bench bench-smoke # the others wait for the one server
+    local at_once=$jobs # more would wait for the one server
+    labels_test mingw unit || status=1
+    labels_test mingw cts || wine_unborn_again || status=1
+    labels_test mingw example server bench bench-smoke || status=1
+    return "$status"
 }
 
 stage_check()
