@@ -406,23 +406,6 @@ static int edges_wanted(const struct cport_port *port, const struct harvest *out
     return room < EVENTS_PER_POLL ? (int)room : EVENTS_PER_POLL;
 }
 
-/* Some edges may be left to the next poll; not on a shared port, where another thread polls next, with events of its own. */
-static void take_edges(struct cport_port *port, struct harvest *out)
-{
-    struct epoll_engine *e = engine_of(port);
-    int64_t bytes_left = BYTES_PER_POLL;
-    int i = e->next, end = e->end;
-    while (i < end) {
-        take_edge(port, &e->events[i++], out);
-        if (out->n == 0 || port->shared)
-            continue;
-        bytes_left -= out->ev[out->n - 1].result;
-        if (bytes_left < 0)
-            break;
-    }
-    e->next = i;
-}
-
 static int poll_engine(struct cport_port *port, struct harvest *out, int64_t wait_ns)
 {
     struct epoll_engine *e = engine_of(port);
@@ -430,17 +413,14 @@ static int poll_engine(struct cport_port *port, struct harvest *out, int64_t wai
         progress_listed(port, out);
     if (out->max && harvest_full(out))
         return 0;
-    if (e->next == e->end) {
-        if (out->n || listed_first(port))
-            wait_ns = 0;
-        port_count(port, &port->stats.system_waits);
-        int n = wait_events(e, edges_wanted(port, out), wait_ns);
-        if (n < 0)
-            return errno == EINTR ? 0 : error_from_errno(errno);
-        e->next = 0;
-        e->end = n;
-    }
-    take_edges(port, out);
+    if (out->n || listed_first(port))
+        wait_ns = 0;
+    port_count(port, &port->stats.system_waits);
+    int n = wait_events(e, edges_wanted(port, out), wait_ns);
+    if (n < 0)
+        return errno == EINTR ? 0 : error_from_errno(errno);
+    for (int i = 0; i < n; i++)
+        take_edge(port, &e->events[i], out);
     return 0;
 }
 
